@@ -1,0 +1,5 @@
+"""``python -m streamproc``."""
+
+from streamproc.cli import main
+
+main()

@@ -1,0 +1,97 @@
+"""The command line: one module a command; what a command needs is imported when it runs.
+
+``streamproc --help`` must answer at once, so this module and the modules of the commands import
+only click and what is as light, and do the rest inside the command's function.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from streamproc.errors import ConfigError
+    from streamproc.settings import Effective
+
+__all__ = ["EXIT_BAD_SETTINGS", "EXIT_DEAD_LETTERS", "main", "settings_of"]
+
+EXIT_BAD_SETTINGS = 2
+EXIT_DEAD_LETTERS = 3
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module:attribute, first line of its help)
+    "demo": ("streamproc.cli.demo:demo", "Show the whole way of an event on an embedded broker."),
+    "worker": ("streamproc.cli.worker:worker", "Run a worker: raw topic to loader topic."),
+    "load": ("streamproc.cli.load:load", "Run a loader: loader topic to warehouse."),
+    "redact": ("streamproc.cli.redact:redact", "Redact JSON lines, offline."),
+    "topics": ("streamproc.cli.topics:topics", "Create and inspect the topics."),
+    "keys": ("streamproc.cli.keys:keys", "Make key rings."),
+    "settings": ("streamproc.cli.settings:settings", "Print the effective settings and their sources."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, not when they are listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what is wrong with settings, rules or keys is told without a traceback."""
+        from streamproc.errors import ConfigError
+
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            _tell(error)
+            sys.exit(EXIT_BAD_SETTINGS)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="streamproc", message="%(prog)s %(version)s")
+@click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The settings file [default: streamproc.toml, if there].",
+)
+@click.pass_context
+def main(ctx: click.Context, settings_file: Path | None) -> None:
+    """Customer events from Kafka to the warehouse, stripped of personal data in transit."""
+    ctx.obj = settings_file
+
+
+def settings_of(ctx: click.Context) -> Effective:
+    """Return the effective settings for a command.
+
+    Raises:
+        ConfigError: As :func:`streamproc.settings.load_settings`.
+    """
+    from streamproc.settings import load_settings
+
+    return load_settings(ctx.find_root().obj)
+
+
+def _tell(error: ConfigError) -> None:
+    count = len(error.problems)
+    click.secho(f"streamproc: {count} problem{'s' * (count != 1)}", fg="red", bold=True, err=True)
+    for problem in error.problems:
+        click.echo(f"  {problem}", err=True)

@@ -1,0 +1,235 @@
+"""The frozen types that flow, in the order of the way: Record, Event, Redacted, Enriched, Row.
+
+Imports nothing of streamproc but ``errors``. Two rules hold for every type here: what can hold a
+value of an event is left out of ``repr``; and what is still raw (:class:`Record`, :class:`Event`)
+has another type than what is redacted, so that a sink cannot be handed the wrong one.
+
+Times are integers: microseconds since the Unix epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, NewType, TypeAlias
+
+from streamproc.errors import Stage
+
+__all__ = [
+    "EVENT_TYPES",
+    "DeadLetter",
+    "Dropped",
+    "Enriched",
+    "Event",
+    "EventType",
+    "Finding",
+    "Json",
+    "Link",
+    "ManifestEntry",
+    "Micros",
+    "Origin",
+    "Outcome",
+    "Path",
+    "RawBody",
+    "Record",
+    "Redacted",
+    "RedactedBody",
+    "Row",
+    "Subject",
+    "Times",
+    "Token",
+    "path_text",
+]
+
+Json: TypeAlias = "str | int | float | bool | Mapping[str, Json] | Sequence[Json] | None"
+EventType: TypeAlias = Literal["identify", "track", "page", "screen", "group", "alias"]
+Path: TypeAlias = tuple[str | int, ...]
+"""Keys and list indexes from the event's root to a leaf: ``("properties", "products", 0, "sku")``."""
+
+EVENT_TYPES: frozenset[str] = frozenset({"identify", "track", "page", "screen", "group", "alias"})
+
+Micros = NewType("Micros", int)
+Token = NewType("Token", str)
+"""A keyed pseudonym such as ``tok_k1_…``: what stands for an identifier outside the raw topic."""
+
+RawBody = NewType("RawBody", dict[str, Json])
+RedactedBody = NewType("RedactedBody", dict[str, Json])
+
+
+def path_text(path: Path) -> str:
+    """Return ``path`` as people write it: ``properties.products[0].sku``."""
+    parts = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
+    return "".join(parts).removeprefix(".")
+
+
+class Origin(NamedTuple):
+    """Where a record of the raw topic lies; names it for good."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of the raw topic, as Kafka gave it."""
+
+    origin: Origin
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
+    timestamp: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The four timestamps of the event spec, and the one they yield.
+
+    ``timestamp`` is ``received_at - (sent_at - original_timestamp)`` where all three are there: the
+    moment of the event on the server's clock, however wrong the device's clock is.
+    """
+
+    original_timestamp: Micros | None
+    sent_at: Micros | None
+    received_at: Micros
+    timestamp: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A decoded event that keeps to the event spec; still raw."""
+
+    origin: Origin
+    key: bytes | None = field(repr=False)
+    type: EventType
+    message_id: str = field(repr=False)
+    times: Times
+    body: RawBody = field(repr=False)
+
+
+class Finding(NamedTuple):
+    """A piece of personal data in one text. Spans are half-open and in code points.
+
+    Attributes:
+        start: First code point.
+        end: One past the last code point.
+        entity: Presidio's name of the kind, such as ``EMAIL_ADDRESS``.
+        score: Confidence from 0 to 1.
+        recognizer: The recognizer that found it.
+        step: What made the finding: ``text`` for the text as it stands (equal to Presidio's own),
+            else the step past Presidio, such as ``url`` or ``sibling``.
+    """
+
+    start: int
+    end: int
+    entity: str
+    score: float
+    recognizer: str
+    step: str = "text"
+
+
+class ManifestEntry(NamedTuple):
+    """What was done to one finding or one field; holds no value.
+
+    ``path`` is the leaf's, list indexes included, with every key that is no plain word written as
+    ``*``: a key can be personal data too. ``key_version`` is None for operators without a key.
+    """
+
+    path: str
+    entity: str
+    rule: str
+    operator: str
+    score: float
+    key_version: str | None
+
+
+class Subject(NamedTuple):
+    """Whom an event is about, as tokens; each None where the event does not say."""
+
+    user: Token | None
+    anonymous: Token | None
+    previous: Token | None
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """An event after its rules; nothing raw is left in it."""
+
+    origin: Origin
+    type: EventType
+    message_id: str
+    ordering_key: bytes
+    """Token of the raw record's key (or of the subject): keeps the order of one key's records."""
+    times: Times
+    body: RedactedBody = field(repr=False)
+    manifest: tuple[ManifestEntry, ...]
+    ruleset: str
+    """Fingerprint of the ruleset."""
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Enriched:
+    """A redacted event and the identity it belongs to."""
+
+    redacted: Redacted
+    identity_id: Token | None
+
+
+class Link(NamedTuple):
+    """Two tokens that belong together.
+
+    ``identify`` links an anonymous id (``left``) to a user id (``right``); ``alias`` says that two
+    ids are one person, and is written with the smaller token left.
+    """
+
+    kind: Literal["identify", "alias"]
+    left: Token
+    right: Token
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row for the warehouse loader, in the fields of ``schemas/row.avsc``."""
+
+    message_id: str
+    type: EventType
+    event: str | None
+    user_id: str | None
+    anonymous_id: str | None
+    identity_id: Token | None
+    times: Times
+    payload: bytes = field(repr=False)
+    """The redacted event as JSON."""
+    manifest: tuple[ManifestEntry, ...]
+    ruleset: str
+    origin: Origin
+    ordering_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not become a row, in the fields of ``schemas/dead_letter.avsc``.
+
+    ``view`` is the record's shape as JSON (no value in it); ``sealed`` is the original, encrypted
+    to the configured public key, or None without one.
+    """
+
+    stage: Stage
+    code: str
+    path: str
+    origin: Origin
+    timestamp: Micros
+    ruleset: str
+    view: bytes
+    sealed: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An event that a rule told to drop; counted by the rule's name."""
+
+    origin: Origin
+    rule: str
+
+
+Outcome: TypeAlias = Row | DeadLetter | Dropped

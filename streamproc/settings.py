@@ -1,0 +1,272 @@
+"""Every setting: its default, its unit, its meaning; and the only reader of the environment.
+
+Settings come from three places, the later winning: the defaults below, ``streamproc.toml``, and
+variables named ``STREAMPROC_<SECTION>_<SETTING>``. A key or variable that names no setting is an
+error, so that a misspelt one cannot be silently ignored.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from streamproc.errors import ConfigError, Problem
+
+__all__ = ["Effective", "Settings", "load_settings"]
+
+DEFAULT_FILE = Path("streamproc.toml")
+ENV_PREFIX = "STREAMPROC_"
+TEST_PREFIX = "STREAMPROC_TEST_"
+"""Variables of the test suite, not settings."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+Bytes = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A table of ``streamproc.toml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class KafkaSettings(Section):
+    """The brokers, and what every client says to them."""
+
+    brokers: str = "127.0.0.1:9092"
+    """Comma-separated `host:port` of some brokers of the cluster."""
+    session_timeout_seconds: Seconds = 10
+    """How long a group member may be silent before its partitions go to others."""
+    delivery_timeout_seconds: Seconds = 120
+    """How long a message may take to be acknowledged before its batch is tried again."""
+
+
+class TopicSettings(Section):
+    """Names and shapes of the topics. `streamproc topics apply` makes them so."""
+
+    raw: str = "events.raw"
+    """Events as the producers sent them."""
+    load: str = "warehouse.load"
+    """Redacted rows for the warehouse loader."""
+    dead: str = "events.dead"
+    """Dead letters."""
+    links: str = "identity.links"
+    """Links between identities, as tokens; compacted."""
+    partitions: Count = 4
+    """Partitions of each topic."""
+    replication: Count = 1
+    """Replicas of each partition; 3 in production."""
+    raw_retention_hours: Count = 168
+    """How long raw events are kept. They hold personal data: as short as replay allows."""
+    load_retention_hours: Count = 168
+    """How long rows are kept for the loader."""
+    dead_retention_hours: Count = 720
+    """How long dead letters are kept."""
+
+
+class RulesSettings(Section):
+    """The redaction rules."""
+
+    directory: Path | None = None
+    """Folder of the ruleset's YAML files; the rules shipped with the package when unset."""
+
+
+class KeySettings(Section):
+    """The key ring that tokens are made with. `streamproc keys generate` makes one."""
+
+    file: Path | None = None
+    """The key ring file."""
+    ring: SecretStr | None = None
+    """The key ring's content itself, where no file is wanted."""
+
+
+class DeadLetterSettings(Section):
+    """What a dead letter keeps of its original."""
+
+    public_key: str | None = None
+    """Public key (base64) the original is sealed to; without one the original is left out."""
+
+
+class LimitSettings(Section):
+    """Bounds past which an event is dead-lettered."""
+
+    event_bytes: Bytes = 1_048_576
+    """Largest raw event."""
+    depth: Count = 64
+    """Deepest nesting of objects and lists."""
+    text_characters: Count = 262_144
+    """Longest string that is scanned; an event with a longer one is dead-lettered."""
+
+
+class WorkerSettings(Section):
+    """The worker: raw topic to loader topic."""
+
+    group: str = "streamproc-worker"
+    """Consumer group."""
+    instance_id: str | None = None
+    """Static group membership: a name unique to this worker, kept over its restarts."""
+    batch_records: Count = 500
+    """Most records of one batch."""
+    batches_in_flight: Count = 2
+    """Batches of one partition that may wait for the broker's acknowledgement."""
+    retries: Count = 3
+    """Tries of a batch on errors that pass, before the worker stops."""
+    commit_interval_seconds: Seconds = 1
+    """How often offsets of finished batches are committed."""
+    shutdown_seconds: Seconds = 30
+    """How long a stopping worker waits for its batches to finish."""
+    memo_entries: Count = 65_536
+    """Texts whose findings are remembered, in memory only."""
+    directory: Path | None = None
+    """Folder for compiled patterns; the user's cache folder when unset."""
+
+
+class LoaderSettings(Section):
+    """The loader: loader topic to warehouse."""
+
+    group: str = "streamproc-loader"
+    """Consumer group."""
+    instance_id: str | None = None
+    """Static group membership: a name unique to this loader, kept over its restarts."""
+    sink: Literal["duckdb"] = "duckdb"
+    """The warehouse."""
+    duckdb_file: Path = Path("warehouse.duckdb")
+    """The database file of the `duckdb` sink."""
+    batch_rows: Count = 10_000
+    """Most rows of one warehouse transaction."""
+    batch_seconds: Seconds = 2
+    """Most time a row waits for its batch to fill."""
+
+
+class LogSettings(Section):
+    """Logs, on standard error."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least level that is written."""
+    format: Literal["auto", "console", "json"] = "auto"
+    """`console` for people, `json` for machines; `auto` tells by whether it is a terminal."""
+
+
+class Settings(Section):
+    """All settings of a process."""
+
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicSettings = TopicSettings()
+    rules: RulesSettings = RulesSettings()
+    keys: KeySettings = KeySettings()
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
+    limits: LimitSettings = LimitSettings()
+    worker: WorkerSettings = WorkerSettings()
+    loader: LoaderSettings = LoaderSettings()
+    log: LogSettings = LogSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The settings of a process and, by dotted name, where each came from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+
+def setting_names() -> Iterator[tuple[str, str]]:
+    """Yield ``(section, setting)`` for every setting, in the order of declaration."""
+    for section, section_field in Settings.model_fields.items():
+        section_type = section_field.annotation
+        assert isinstance(section_type, type) and issubclass(section_type, Section)
+        for setting in section_type.model_fields:
+            yield section, setting
+
+
+def variable_name(section: str, setting: str) -> str:
+    """Return the environment variable that sets ``section.setting``."""
+    return f"{ENV_PREFIX}{section}_{setting}".upper()
+
+
+def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Effective:
+    """Return the effective settings.
+
+    Args:
+        file: The settings file; ``streamproc.toml`` in the working folder, if there, when None.
+        environment: Variables; the process's own when None.
+
+    Raises:
+        ConfigError: With every unknown key and every bad value.
+    """
+    environment = os.environ if environment is None else environment
+    found = file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    values: dict[str, Any] = _read_file(found) if found else {}
+    sources = {
+        f"{section}.{setting}": str(found)
+        for section, table in values.items()
+        if isinstance(table, dict)
+        for setting in table
+    }
+    problems: list[Problem] = []
+    for name, value in _read_environment(environment, problems).items():
+        section, setting = name
+        table = values.setdefault(section, {})
+        if isinstance(table, dict):
+            table[setting] = value
+            sources[f"{section}.{setting}"] = variable_name(section, setting)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [_problem(item, sources, found) for item in error.errors()]
+    if problems:
+        raise ConfigError(*problems)
+    return Effective(settings, sources)
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(Problem(str(file), "", f"cannot be read: {error.strerror}")) from None
+    except UnicodeDecodeError:
+        raise ConfigError(Problem(str(file), "", "is not UTF-8 text")) from None
+    except tomllib.TOMLDecodeError as error:
+        # The message names line and column; it quotes at most the one character it stumbled on.
+        raise ConfigError(Problem(str(file), "", f"is not TOML: {error}")) from None
+
+
+def _read_environment(
+    environment: Mapping[str, str], problems: list[Problem]
+) -> dict[tuple[str, str], str]:
+    known = {variable_name(*name): name for name in setting_names()}
+    read = {}
+    for variable, value in environment.items():
+        if variable in known:
+            read[known[variable]] = value
+        elif variable.startswith(ENV_PREFIX) and not variable.startswith(TEST_PREFIX):
+            near = difflib.get_close_matches(variable, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            problems.append(Problem("environment", variable, f"no such setting{hint}"))
+    return read
+
+
+def _problem(item: Any, sources: Mapping[str, str], file: Path | None) -> Problem:
+    path = ".".join(str(step) for step in item["loc"])
+    source = sources.get(".".join(str(step) for step in item["loc"][:2]), str(file))
+    if source.startswith(ENV_PREFIX):
+        return Problem("environment", source, _expected(item))
+    if item["type"] == "extra_forbidden":
+        names = [f"{section}.{setting}" for section, setting in setting_names()]
+        near = difflib.get_close_matches(path, [*names, *Settings.model_fields], n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return Problem(source, path, f"no such setting{hint}")
+    return Problem(source, path, _expected(item))
+
+
+def _expected(item: Any) -> str:
+    # pydantic's messages say what was expected and never quote the input.
+    message: str = item["msg"]
+    return message[0].lower() + message[1:]
