@@ -1,0 +1,85 @@
+"""Brokers for the tests.
+
+``broker`` runs a test twice, on the embedded broker and on real Kafka; ``kafka`` runs it on real
+Kafka alone. ``STREAMPROC_TEST_KAFKA=host:port`` names a running Kafka to use. Where none can be had
+those tests are skipped and the end of the run says so in a line; with
+``STREAMPROC_TEST_REQUIRE_KAFKA=1`` they fail instead.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from broker import KafkaBroker, unavailable
+from brokers import Broker
+
+from streamproc.kafka.embedded import EmbeddedBroker
+
+RUNNING = "STREAMPROC_TEST_KAFKA"
+REQUIRED = "STREAMPROC_TEST_REQUIRE_KAFKA"
+
+NO_KAFKA = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def session_kafka(pytestconfig: pytest.Config) -> Iterator[Broker]:
+    """Real Kafka, one for the session."""
+    if running := os.environ.get(RUNNING):
+        yield Broker(running, "kafka")
+        return
+    _need_kafka(pytestconfig)
+    with KafkaBroker() as process:
+        yield Broker(process.bootstrap, "kafka")
+
+
+@pytest.fixture
+def kafka(session_kafka: Broker) -> Broker:
+    """Real Kafka; mark the test ``kafka``."""
+    return session_kafka
+
+
+@pytest.fixture
+def own_kafka(pytestconfig: pytest.Config) -> Iterator[KafkaBroker]:
+    """A real broker for this test alone, to kill, restart and stop; mark the test ``kafka``."""
+    _need_kafka(pytestconfig)
+    with KafkaBroker() as process:
+        yield process
+
+
+@pytest.fixture
+def embedded() -> Iterator[Broker]:
+    """An embedded broker for this test alone."""
+    with EmbeddedBroker() as cluster:
+        yield Broker(cluster.bootstrap, "embedded")
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Both brokers, one after the other."""
+    found: Broker = request.getfixturevalue(request.param)
+    return found
+
+
+def _need_kafka(config: pytest.Config) -> None:
+    reason = unavailable()
+    if reason is None:
+        return
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"real Kafka is required: {reason}", pytrace=False)
+    config.stash[NO_KAFKA] = reason
+    pytest.skip(f"no real Kafka: {reason}")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say in one line what could not be run."""
+    if NO_KAFKA in config.stash:
+        skipped = sum(
+            "kafka" in report.keywords for report in terminalreporter.getreports("skipped")
+        )
+        terminalreporter.write_line(
+            f"{skipped} tests on real Kafka were not run: {config.stash[NO_KAFKA]}", yellow=True
+        )
