@@ -44,7 +44,7 @@ __all__ = [
 Json: TypeAlias = "str | int | float | bool | Mapping[str, Json] | Sequence[Json] | None"
 EventType: TypeAlias = Literal["identify", "track", "page", "screen", "group", "alias"]
 Path: TypeAlias = tuple[str | int, ...]
-"""Keys and list indexes from the event's root to a leaf: ``("properties", "products", 0, "sku")``."""
+"""Keys and list indexes from the root to a leaf: ``("properties", "products", 0, "sku")``."""
 
 EVENT_TYPES: frozenset[str] = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 

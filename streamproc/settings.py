@@ -115,8 +115,6 @@ class WorkerSettings(Section):
     """Static group membership: a name unique to this worker, kept over its restarts."""
     batch_records: Count = 500
     """Most records of one batch."""
-    batches_in_flight: Count = 2
-    """Batches of one partition that may wait for the broker's acknowledgement."""
     retries: Count = 3
     """Tries of a batch on errors that pass, before the worker stops."""
     commit_interval_seconds: Seconds = 1
@@ -181,7 +179,8 @@ def setting_names() -> Iterator[tuple[str, str]]:
     """Yield ``(section, setting)`` for every setting, in the order of declaration."""
     for section, section_field in Settings.model_fields.items():
         section_type = section_field.annotation
-        assert isinstance(section_type, type) and issubclass(section_type, Section)
+        assert isinstance(section_type, type)
+        assert issubclass(section_type, Section)
         for setting in section_type.model_fields:
             yield section, setting
 
@@ -191,7 +190,9 @@ def variable_name(section: str, setting: str) -> str:
     return f"{ENV_PREFIX}{section}_{setting}".upper()
 
 
-def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Effective:
+def load_settings(
+    file: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Effective:
     """Return the effective settings.
 
     Args:

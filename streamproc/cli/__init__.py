@@ -30,7 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "redact": ("streamproc.cli.redact:redact", "Redact JSON lines, offline."),
     "topics": ("streamproc.cli.topics:topics", "Create and inspect the topics."),
     "keys": ("streamproc.cli.keys:keys", "Make key rings."),
-    "settings": ("streamproc.cli.settings:settings", "Print the effective settings and their sources."),
+    "settings": (
+        "streamproc.cli.settings:settings",
+        "Print the effective settings and their sources.",
+    ),
 }
 
 

@@ -1,0 +1,133 @@
+"""Sends batches of messages and says when all of a batch is safely with the brokers.
+
+One idempotent confluent-kafka producer per process, ``acks=all``: the broker keeps one copy of
+each message however often it had to be sent, in the order they were given for each partition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from streamproc.errors import RetryableError
+from streamproc.kafka.clients import client_config
+
+__all__ = ["BatchProducer", "Outgoing"]
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 0.1
+
+
+class Outgoing(NamedTuple):
+    """A message to send."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+
+
+class Delivery:
+    """Counts the delivery reports of one batch; its future is done when all are in."""
+
+    __slots__ = ("_failed", "_future", "_loop", "_missing")
+
+    def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Expect ``count`` reports; reports come in the producer's thread."""
+        self._missing = count
+        self._failed: str | None = None
+        self._loop = loop
+        self._future: asyncio.Future[None] = loop.create_future()
+
+    def report(self, error: KafkaError | None, _message: Message) -> None:
+        """Take one delivery report."""
+        if error is not None:
+            self._failed = error.name()
+        self._missing -= 1
+        if self._missing == 0:
+            self._loop.call_soon_threadsafe(self._finish)
+
+    def _finish(self) -> None:
+        if self._future.done():  # whoever waited was cancelled
+            return
+        if self._failed is None:
+            self._future.set_result(None)
+        else:
+            self._future.set_exception(RetryableError(f"not delivered: {self._failed}"))
+
+    async def wait(self) -> None:
+        """Return when every message is acknowledged.
+
+        Raises:
+            RetryableError: Some were not, within the delivery timeout.
+        """
+        await self._future
+
+
+class BatchProducer:
+    """A producer and the thread that serves its delivery reports."""
+
+    def __init__(self, brokers: str, role: str, delivery_timeout_seconds: float) -> None:
+        """Make the producer; it connects when it has something to send."""
+        self._producer = Producer(_producer_config(brokers, role, delivery_timeout_seconds))
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="kafka-delivery", daemon=True)
+        self._thread.start()
+
+    def send(self, messages: Sequence[Outgoing], loop: asyncio.AbstractEventLoop) -> Delivery:
+        """Hand ``messages`` over, in order; may be called in any thread, waits for room.
+
+        Raises:
+            RetryableError: The producer cannot take them; what it took before is reported to the
+                returned delivery of nobody and may arrive, so the batch has to be sent again whole.
+        """
+        delivery = Delivery(len(messages), loop)
+        if not messages:
+            loop.call_soon_threadsafe(delivery._finish)  # noqa: SLF001 - same module
+            return delivery
+        for message in messages:
+            self._produce(message, delivery)
+        return delivery
+
+    def _produce(self, message: Outgoing, delivery: Delivery) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    message.topic, message.value, message.key, on_delivery=delivery.report
+                )
+            except BufferError:
+                self._producer.poll(POLL_SECONDS)  # full: wait for reports to make room
+            except KafkaException as error:
+                raise RetryableError(f"not accepted: {error.args[0].name()}") from None
+            else:
+                return
+
+    def close(self, timeout: float) -> None:
+        """Wait up to ``timeout`` seconds for what is under way, then end the thread."""
+        left = self._producer.flush(timeout)
+        if left:
+            log.warning("messages were not delivered before the end", messages=left)
+        self._stopping.set()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            self._producer.poll(POLL_SECONDS)
+
+
+def _producer_config(brokers: str, role: str, delivery_timeout_seconds: float) -> dict[str, Any]:
+    return client_config(brokers, role) | {
+        "enable.idempotence": True,
+        "acks": "all",
+        "compression.type": "lz4",
+        "linger.ms": 5,
+        "delivery.timeout.ms": int(delivery_timeout_seconds * 1_000),
+        # Java's partitioner, so that other producers and ours agree on where a key lives.
+        "partitioner": "murmur2_random",
+        "message.max.bytes": 8_388_608,
+    }

@@ -1,0 +1,292 @@
+"""The thread that owns a confluent-kafka consumer: every call on it is made here.
+
+A call on the consumer from another thread can hang during a rebalance, and a thread that stops
+polling is thrown out of its group; so this one always polls. What others want of the consumer they
+put in a queue; where too much waits to be processed it pauses the partition instead of waiting.
+
+Partitions come and go one by one (cooperative-sticky): a rebalance stops only what moves. A
+partition that is taken away is drained first, within a bound, and its last offset committed; what
+could not be drained is read again by its next owner.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from streamproc.events import Micros, Origin, Record
+from streamproc.kafka.clients import client_config
+from streamproc.kafka.leases import Lease
+
+__all__ = ["Reader", "ReaderOptions", "RebalanceListener"]
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+Partition = tuple[str, int]
+
+POLL_SECONDS = 0.05
+"""Longest wait for a batch to fill: bounds what an event waits when few come."""
+BACKLOG_BATCHES = 8
+"""A partition with more fetched batches than this waiting is paused; at half of it, resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderOptions:
+    """How a reader consumes."""
+
+    brokers: str
+    group: str
+    instance_id: str | None
+    session_timeout_seconds: float
+    batch_records: int
+    drain_seconds: float
+    """How long a partition that is taken away may finish what it is working on."""
+
+
+class RebalanceListener(Protocol):
+    """Whom a reader tells; every method is called in the reader's thread and must not block."""
+
+    def records_arrived(self) -> None:
+        """Some lease has more to hand out."""
+
+    def assignment_changed(self) -> None:
+        """Leases came or went."""
+
+    def lease_changed(self, lease: Lease) -> None:
+        """A batch of ``lease`` was finished or given back (called in that agent's thread)."""
+
+
+class Reader(threading.Thread):
+    """Polls one consumer group member until it is stopped."""
+
+    def __init__(self, options: ReaderOptions, listener: RebalanceListener) -> None:
+        """Prepare the thread; the consumer is made when it starts."""
+        super().__init__(name="kafka-reader", daemon=True)
+        self._options = options
+        self._listener = listener
+        self._calls: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
+        self._leases: dict[Partition, Lease] = {}
+        self._paused: set[Partition] = set()
+        self._stop_requested = threading.Event()
+        self._consumer = Consumer(
+            consumer_config(options) | {"on_commit": self._on_commit},
+        )
+
+    # -- what other threads may call ------------------------------------------------------------
+
+    def call(self, function: Callable[[Consumer], T]) -> Future[T]:
+        """Run ``function`` with the consumer in the reader's thread; return its future result."""
+        future: Future[T] = Future()
+
+        def run(consumer: Consumer) -> None:
+            try:
+                future.set_result(function(consumer))
+            except Exception as error:  # noqa: BLE001 - goes to whoever waits for the result
+                future.set_exception(error)
+
+        self._calls.put(run)
+        return future
+
+    def subscribe(self, topics: Iterable[str]) -> Future[None]:
+        """Join the group for ``topics``."""
+        names = list(topics)
+        return self.call(
+            lambda consumer: consumer.subscribe(
+                names, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+        )
+
+    def leases(self) -> Sequence[Lease]:
+        """Return the leases held now (a copy)."""
+        return list(self._leases.values())
+
+    def partitions(self) -> set[Partition]:
+        """Return the partitions held now (a copy)."""
+        return set(self._leases)
+
+    def commit(self) -> None:
+        """Have every watermark committed that the broker does not know yet; returns at once.
+
+        What the broker did not acknowledge is committed again by a later call: a lease counts an
+        offset as committed only when the broker's answer says so.
+        """
+        self.call(self._commit_soon)
+
+    def stop(self, timeout: float) -> bool:
+        """Commit what is done, leave the group, end the thread; False when that took too long."""
+        self._stop_requested.set()
+        if self.is_alive():
+            self.join(timeout)
+        return not self.is_alive()
+
+    # -- the thread -----------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Poll until stopped."""
+        try:
+            while not self._stop_requested.is_set():
+                self._run_calls()
+                self._resume_drained()
+                self._fetch()
+        finally:
+            self._commit_now(self._leases.values())
+            self._consumer.close()
+
+    def _run_calls(self) -> None:
+        while True:
+            try:
+                call = self._calls.get_nowait()
+            except queue.Empty:
+                return
+            call(self._consumer)
+
+    def _fetch(self) -> None:
+        messages = self._consumer.consume(self._options.batch_records, POLL_SECONDS)
+        if not messages:
+            return
+        by_partition: dict[Partition, list[Record]] = {}
+        for message in messages:
+            if (error := message.error()) is not None:
+                self._on_message_error(message, error)
+            else:
+                record = to_record(message)
+                by_partition.setdefault(record.origin[:2], []).append(record)
+        for partition, records in by_partition.items():
+            lease = self._leases.get(partition)
+            if lease is not None:  # None: fetched just before it was revoked; others read it
+                lease.add(records)
+                if lease.backlog > BACKLOG_BATCHES * self._options.batch_records:
+                    self._consumer.pause([TopicPartition(*partition)])
+                    self._paused.add(partition)
+        self._listener.records_arrived()
+
+    def _resume_drained(self) -> None:
+        low = BACKLOG_BATCHES * self._options.batch_records // 2
+        drained = [p for p in self._paused if p in self._leases and self._leases[p].backlog <= low]
+        if drained:
+            self._consumer.resume([TopicPartition(*partition) for partition in drained])
+            self._paused.difference_update(drained)
+
+    def _on_message_error(self, message: Message, error: KafkaError) -> None:
+        # Transport errors come through error_cb; what arrives here is about a topic or partition.
+        log.warning(
+            "partition cannot be read",
+            topic=message.topic(),
+            partition=message.partition(),
+            code=error.name(),
+        )
+
+    # -- rebalances (called by librdkafka inside consume() and close(), in this thread) ----------
+
+    def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for tp in partitions:
+            self._leases[tp.topic, tp.partition] = Lease(
+                tp.topic, tp.partition, self._listener.lease_changed
+            )
+        self._listener.assignment_changed()
+
+    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        leases = self._drop(partitions)
+        for lease in leases:
+            lease.close()
+        self._drain(leases)
+        self._commit_now(leases)
+        for lease in leases:
+            lease.abandon()
+        self._listener.assignment_changed()
+
+    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # Others own these already: committing now could set them back.
+        for lease in self._drop(partitions):
+            lease.abandon()
+        self._listener.assignment_changed()
+
+    def _drop(self, partitions: Sequence[TopicPartition]) -> list[Lease]:
+        keys = [(tp.topic, tp.partition) for tp in partitions]
+        self._paused.difference_update(keys)
+        return [lease for key in keys if (lease := self._leases.pop(key, None)) is not None]
+
+    def _drain(self, leases: Sequence[Lease]) -> None:
+        # Calls are served meanwhile: what the batches wait for may need this very thread.
+        pause = threading.Event()
+        steps = int(self._options.drain_seconds / POLL_SECONDS)
+        for _ in range(0 if self._stop_requested.is_set() else steps):
+            if not any(lease.busy for lease in leases):
+                return
+            self._run_calls()
+            pause.wait(POLL_SECONDS)
+
+    # -- commits --------------------------------------------------------------------------------
+
+    def _commit_soon(self, consumer: Consumer) -> None:
+        if offsets := _uncommitted(self._leases.values()):
+            consumer.commit(offsets=offsets, asynchronous=True)
+
+    def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        if error is not None and error.code() != KafkaError._NO_OFFSET:  # noqa: SLF001 - public constant, so named
+            log.warning("offsets were not committed, trying again", code=error.name())
+            return
+        for tp in partitions:
+            lease = self._leases.get((tp.topic, tp.partition))
+            if lease is not None and tp.error is None:
+                lease.committed(tp.offset)
+
+    def _commit_now(self, leases: Iterable[Lease]) -> None:
+        if not (offsets := _uncommitted(leases)):
+            return
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            # Read again by the next owner: duplicates on the loader topic, none in the warehouse.
+            log.warning("last offsets were not committed", code=error.args[0].name())
+
+
+def to_record(message: Message) -> Record:
+    """Return a fetched message (one without an error) as the core knows it."""
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
+    milliseconds = message.timestamp()[1]
+    return Record(
+        Origin(topic, partition, offset),
+        message.key(),
+        message.value(),
+        Micros(milliseconds * 1_000),
+    )
+
+
+def _uncommitted(leases: Iterable[Lease]) -> list[TopicPartition]:
+    return [
+        TopicPartition(lease.topic, lease.partition, offset)
+        for lease in leases
+        if (offset := lease.uncommitted()) is not None
+    ]
+
+
+def consumer_config(options: ReaderOptions) -> dict[str, Any]:
+    """Return librdkafka's configuration for a group member that commits by itself."""
+    config: dict[str, Any] = client_config(options.brokers, options.group) | {
+        "group.id": options.group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": int(options.session_timeout_seconds * 1_000),
+        "heartbeat.interval.ms": int(options.session_timeout_seconds * 1_000 / 5),
+        # What is fetched ahead per partition; a paused partition drops it and fetches it again.
+        "queued.max.messages.kbytes": 16_384,
+        "fetch.wait.max.ms": 100,
+        "isolation.level": "read_committed",
+    }
+    if options.instance_id is not None:
+        config["group.instance.id"] = options.instance_id
+    return config
