@@ -39,7 +39,9 @@ class Batch:
 
     __slots__ = ("attempt", "first", "lease", "records", "state")
 
-    def __init__(self, lease: Lease, records: Sequence, *, first: bool, attempt: int) -> None:
+    def __init__(
+        self, lease: Lease, records: Sequence[Record], *, first: bool, attempt: int
+    ) -> None:
         """Keep ``records``, which are in the order of their offsets and not empty."""
         self.lease = lease
         self.records = records
@@ -92,8 +94,8 @@ class Lease:
         """How often the records that come next were given back."""
         self._changed = changed or (lambda _lease: None)
         self._lock = threading.Lock()
-        self._fetched: deque = deque()
-        self._returned: Sequence = ()
+        self._fetched: deque[Record] = deque()
+        self._returned: Sequence[Record] = ()
         self._batch: Batch | None = None
         self._watermark: int | None = None
         self._committed: int | None = None
@@ -104,7 +106,7 @@ class Lease:
         """Return the partition and its state."""
         return f"<Lease {self.topic}-{self.partition} watermark={self._watermark}>"
 
-    def add(self, records: Sequence) -> None:
+    def add(self, records: Sequence[Record]) -> None:
         """Append fetched records; ignored once the lease has ended."""
         with self._lock:
             if not self._ended:
