@@ -160,7 +160,7 @@ def _until_the_end(consumer: Consumer, missing: set[int]) -> list[Consumed]:
     deadline = time.monotonic() + WAIT_SECONDS
     while missing:
         assert time.monotonic() < deadline, "the end of the topic was not reached in time"
-        for message in consumer.consume(1000, timeout=0.2):
+        for message in consumer.consume(1000, timeout=0.05):
             partition, offset, error = message.partition(), message.offset(), message.error()
             assert partition is not None
             assert offset is not None
