@@ -1,0 +1,133 @@
+"""Sealing an original to a public key: whoever seals cannot open.
+
+libsodium's sealed boxes (https://doc.libsodium.org/public-key_cryptography/sealed_boxes): X25519
+with a fresh key for each message, XSalsa20-Poly1305; 48 bytes longer than what is sealed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
+
+from nacl.exceptions import CryptoError
+from nacl.public import PrivateKey, PublicKey, SealedBox
+
+from streamproc.errors import ConfigError, Problem
+
+__all__ = [
+    "KeyPair",
+    "Seal",
+    "generate_key_pair",
+    "pack_original",
+    "sealer",
+    "unpack_original",
+    "unseal",
+]
+
+Seal: TypeAlias = Callable[[bytes], bytes]
+
+PACKED: Final = b"\x01"
+"""First byte of a packed original: the version of the framing."""
+LENGTH: Final = struct.Struct(">i")
+ABSENT: Final = -1
+
+
+class KeyPair(NamedTuple):
+    """The two halves, base64 of 32 bytes each. The private one belongs to no worker."""
+
+    public: str
+    private: str
+
+    def __repr__(self) -> str:
+        """Keep the private key out of logs and tracebacks."""
+        return f"KeyPair(public={self.public!r}, private='***')"
+
+
+def generate_key_pair() -> KeyPair:
+    """Return a new key pair, from the system's random source."""
+    private = PrivateKey.generate()
+    return KeyPair(_text(bytes(private.public_key)), _text(bytes(private)))
+
+
+def sealer(public_key: str) -> Seal:
+    """Return the function that seals to ``public_key`` (base64 of 32 bytes).
+
+    Raises:
+        ConfigError: It is no such key.
+    """
+    box = SealedBox(PublicKey(_key_bytes(public_key, "dead_letters.public_key")))
+
+    def seal(original: bytes) -> bytes:
+        return bytes(box.encrypt(original))
+
+    return seal
+
+
+def unseal(private_key: str, sealed: bytes) -> bytes:
+    """Return what was sealed to the public half of ``private_key`` (base64 of 32 bytes).
+
+    Raises:
+        ConfigError: It is no private key, or not the one for ``sealed``, or ``sealed`` is damaged.
+    """
+    box = SealedBox(PrivateKey(_key_bytes(private_key, "private key")))
+    try:
+        return bytes(box.decrypt(sealed))
+    except (CryptoError, ValueError, TypeError):
+        problem = Problem("private key", "", "does not open this dead letter")
+        raise ConfigError(problem) from None
+
+
+def pack_original(key: bytes | None, value: bytes | None) -> bytes:
+    """Return a record's key and value in one piece.
+
+    A version byte (1), then key and value as Kafka itself writes nullable bytes: the length as a
+    big-endian 32-bit integer, -1 for null, then the bytes.
+    """
+    return PACKED + b"".join(
+        LENGTH.pack(ABSENT) if part is None else LENGTH.pack(len(part)) + part
+        for part in (key, value)
+    )
+
+
+def unpack_original(packed: bytes) -> tuple[bytes | None, bytes | None]:
+    """Return the key and value that :func:`pack_original` packed.
+
+    Raises:
+        ValueError: ``packed`` is something else.
+    """
+    if not packed.startswith(PACKED):
+        raise ValueError("not a packed original")
+    key, at = _unpack_part(packed, len(PACKED))
+    value, at = _unpack_part(packed, at)
+    if at != len(packed):
+        raise ValueError("not a packed original")
+    return key, value
+
+
+def _unpack_part(packed: bytes, at: int) -> tuple[bytes | None, int]:
+    start = at + LENGTH.size
+    if start > len(packed):
+        raise ValueError("not a packed original")
+    (length,) = LENGTH.unpack_from(packed, at)
+    if length == ABSENT:
+        return None, start
+    if not 0 <= length <= len(packed) - start:
+        raise ValueError("not a packed original")
+    return packed[start : start + length], start + length
+
+
+def _key_bytes(text: str, source: str) -> bytes:
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != PublicKey.SIZE:
+        raise ConfigError(Problem(source, "", f"expected base64 of {PublicKey.SIZE} bytes"))
+    return key
+
+
+def _text(key: bytes) -> str:
+    return base64.b64encode(key).decode("ascii")
