@@ -11,6 +11,7 @@ consumer groups, offsets. What it is not:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -35,6 +36,11 @@ class EmbeddedBroker:
         self._host = Producer({"test.mock.num.brokers": 1, "log_level": 0})
         broker = next(iter(self._host.list_topics(timeout=START_SECONDS).brokers.values()))
         self.bootstrap = f"{broker.host}:{broker.port}"
+
+    def make(self, topics: Iterable[str]) -> None:
+        """Make topics now, for clients that wait for them to be there."""
+        for topic in topics:
+            self._host.list_topics(topic, timeout=START_SECONDS)
 
     def close(self) -> None:
         """End the cluster; its records are gone."""
