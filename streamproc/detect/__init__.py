@@ -1,0 +1,30 @@
+"""Texts to findings: where personal data is in a batch of texts, equal to Presidio and far faster.
+
+A :class:`Detector` answers for a whole batch at once, through these steps, each in its own module:
+
+==============  ===================================================================================
+``shapes``      values a machine made (UUIDs, timestamps, digests) are left out
+``urls``        URLs are also taken apart, decoded, and their parts detected as texts of their own
+``scan``        one Vectorscan pass says which of Presidio's patterns can match a text at all
+``phones``      exact preconditions of the telephone number matcher, the dearest recognizer
+``analyze``     Presidio's patterns, validations, context words and thresholds on what is left
+``lemmas``      whether words around a finding could raise its score, told without a model
+``language``    the spaCy model: lemmas for context, named entities for prose (``names``)
+``overlaps``    findings that overlap become findings that do not
+``memo``        texts seen before are answered from memory
+==============  ===================================================================================
+
+``siblings`` finds the names an event states in one field again in its free texts.
+
+May import: the standard library, ``streamproc.events``, ``streamproc.errors``, presidio-analyzer,
+spaCy, phonenumbers, tldextract, hyperscan, regex and structlog. No network, no environment; the
+only file it touches is the compiled pattern database in the folder it is given. Importing this
+package is cheap: Presidio and spaCy (2 s) are imported when the first Detector is made.
+"""
+
+from streamproc.detect.detector import Detector
+from streamproc.detect.overlaps import resolve_overlaps
+from streamproc.detect.siblings import find_known
+from streamproc.detect.texts import Recognition, Text, key_words
+
+__all__ = ["Detector", "Recognition", "Text", "find_known", "key_words", "resolve_overlaps"]

@@ -1,0 +1,208 @@
+"""Presidio's analysis of a batch of texts, run only where it could find something.
+
+:meth:`Analyzer.analyze` gives, text by text, what ``AnalyzerEngine.analyze`` gives for the same
+recognizers, entities, context words and threshold; only prose is searched for named entities
+(``names``). Tests compare the two.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from presidio_analyzer import (
+    AnalysisExplanation,
+    EntityRecognizer,
+    PatternRecognizer,
+    RecognizerResult,
+)
+from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
+from presidio_analyzer.nlp_engine import NlpArtifacts
+from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecognizer
+
+from streamproc.detect.language import LanguageModel
+from streamproc.detect.lemmas import supporting_strings
+from streamproc.detect.memo import Memo
+from streamproc.detect.names import is_prose
+from streamproc.detect.phones import PhoneMatcher
+from streamproc.detect.recognize import (
+    Matcher,
+    PatternMatcher,
+    WholeMatcher,
+    findings_of,
+    remove_duplicates,
+)
+from streamproc.detect.recognizers import (
+    build_language_engine,
+    build_recognizers,
+    fingerprint,
+    name_of,
+)
+from streamproc.detect.scan import Prefilter
+from streamproc.detect.texts import Recognition, Text
+from streamproc.events import Finding
+
+__all__ = ["Analyzer"]
+
+_CONTEXTS = 8192
+"""Contexts whose effect is remembered: keys come from producers, so they are bounded."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Findings of a text, before the language model.
+
+    ``settled`` have their final score; those in ``unsettled``, with the index of their matcher,
+    have a higher one if the lemmas around them say so.
+    """
+
+    settled: list[Finding] = field(default_factory=list)
+    unsettled: list[tuple[int, Finding]] = field(default_factory=list)
+
+
+class Analyzer:
+    """Presidio's recognizers behind a prefilter.
+
+    Attributes:
+        fingerprint: Digest of all that decides findings.
+    """
+
+    def __init__(self, recognition: Recognition, cache: Path) -> None:
+        """Build the recognizers, load the language model, compile or load the prefilter.
+
+        Raises:
+            ConfigError: ``recognition`` asks for what there is not.
+        """
+        recognizers = build_recognizers(recognition)
+        self.fingerprint = fingerprint(recognition, recognizers)
+        self._wanted = sorted(recognition.entities)
+        self._minimum = recognition.minimum_score
+        self._model = LanguageModel(build_language_engine(recognition), recognition.language)
+        self._enhancer = LemmaContextAwareEnhancer()
+        named = [found for found in recognizers if isinstance(found, SpacyRecognizer)]
+        self._named = named[0] if named else None
+        self._matchers = [_matcher(found) for found in recognizers if found is not self._named]
+        self._contexts = [
+            tuple(word.lower() for word in matcher.recognizer.context or ())
+            for matcher in self._matchers
+        ]
+        self._supporting = [supporting_strings(self._model.nlp, words) for words in self._contexts]
+        self._owners = [
+            (index, pattern)
+            for index, matcher in enumerate(self._matchers)
+            for pattern in range(len(matcher.scan))
+        ]
+        scan = [pattern for matcher in self._matchers for pattern in matcher.scan]
+        self._prefilter = Prefilter(scan, cache)
+        self._supported: Memo[tuple[str, ...], frozenset[int]] = Memo(_CONTEXTS)
+
+    def supported(self, context: tuple[str, ...]) -> frozenset[int]:
+        """Return which recognizers ``context`` raises the scores of.
+
+        All that a context does: two contexts with the same answer give the same findings.
+        """
+        known = self._supported.get(context)
+        if known is None:
+            known = frozenset(
+                index
+                for index, words in enumerate(self._contexts)
+                if any(word in given for word in words for given in context)
+            )
+            self._supported.put(context, known)
+        return known
+
+    def analyze(self, texts: Sequence[Text]) -> list[list[Finding]]:
+        """Return Presidio's findings in each text, best score first; they may overlap."""
+        drafts = [self._draft(text) for text in texts]
+        prose = [i for i, text in enumerate(texts) if self._named and is_prose(text.value)]
+        in_prose = set(prose)
+        unsure = [i for i, draft in enumerate(drafts) if draft.unsettled and i not in in_prose]
+        if prose or unsure:
+            with self._model.memory():
+                values = [texts[i].value for i in prose]
+                for i, artifacts in zip(prose, self._model.read(values), strict=True):
+                    drafts[i].settled += self._name(texts[i].value, artifacts)
+                    self._settle(texts[i].value, drafts[i], artifacts)
+                values = [texts[i].value for i in unsure]
+                for i, artifacts in zip(unsure, self._model.lemmas(values), strict=True):
+                    self._settle(texts[i].value, drafts[i], artifacts)
+        return [self._finish(draft) for draft in drafts]
+
+    def _draft(self, text: Text) -> _Draft:
+        draft = _Draft()
+        candidates = self._prefilter.candidates(text.value)
+        if not candidates:
+            return draft
+        patterns = defaultdict[int, list[int]](list)
+        for candidate in candidates:
+            matcher, pattern = self._owners[candidate]
+            patterns[matcher].append(pattern)
+        for matcher in sorted(patterns):
+            for finding in self._matchers[matcher].find(text.value, patterns[matcher]):
+                self._weigh(text, matcher, finding, draft)
+        return draft
+
+    def _weigh(self, text: Text, matcher: int, finding: Finding, draft: _Draft) -> None:
+        """Put ``finding`` where it belongs in ``draft``; leave it out if no context can save it."""
+        raised = self._raise(finding)
+        if not self._contexts[matcher] or raised.score == finding.score:
+            draft.settled.append(finding)
+        elif matcher in self.supported(text.context):
+            draft.settled.append(raised)
+        elif raised.score < self._minimum:
+            return
+        elif self._supporting[matcher].search(text.value.lower()):
+            draft.unsettled.append((matcher, finding))
+        else:
+            draft.settled.append(finding)
+
+    def _raise(self, finding: Finding) -> Finding:
+        """Return ``finding`` with the score Presidio gives it where a context word supports it."""
+        enhancer = self._enhancer
+        score = finding.score + enhancer.context_similarity_factor
+        score = max(score, enhancer.min_score_with_context_similarity)
+        return finding._replace(score=min(score, EntityRecognizer.MAX_SCORE))
+
+    def _name(self, text: str, artifacts: NlpArtifacts) -> list[Finding]:
+        assert self._named is not None
+        results = self._named.analyze(text, self._wanted, artifacts)
+        return list(findings_of(results, name_of(self._named)))
+
+    def _settle(self, text: str, draft: _Draft, artifacts: NlpArtifacts) -> None:
+        """Let Presidio's own enhancer decide on the unsettled findings."""
+        if not draft.unsettled:
+            return
+        results = [
+            RecognizerResult(
+                entity_type=finding.entity,
+                start=finding.start,
+                end=finding.end,
+                score=finding.score,
+                analysis_explanation=AnalysisExplanation(finding.recognizer, finding.score),
+                recognition_metadata={
+                    RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self._recognizer(matcher).id
+                },
+            )
+            for matcher, finding in draft.unsettled
+        ]
+        recognizers = [self._recognizer(matcher) for matcher, _ in draft.unsettled]
+        enhanced = self._enhancer.enhance_using_context(text, results, artifacts, recognizers)
+        for (_, finding), result in zip(draft.unsettled, enhanced, strict=True):
+            draft.settled.append(finding._replace(score=float(result.score)))
+
+    def _finish(self, draft: _Draft) -> list[Finding]:
+        return remove_duplicates([f for f in draft.settled if f.score >= self._minimum])
+
+    def _recognizer(self, matcher: int) -> Any:
+        return self._matchers[matcher].recognizer
+
+
+def _matcher(recognizer: Any) -> Matcher:
+    if isinstance(recognizer, PhoneRecognizer):
+        return PhoneMatcher(recognizer)
+    if type(recognizer).analyze is PatternRecognizer.analyze:
+        return PatternMatcher(recognizer)
+    return WholeMatcher(recognizer)

@@ -1,0 +1,125 @@
+"""One recognizer at work on one text: what Presidio's does, without its machinery."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, Protocol
+
+import regex
+from presidio_analyzer import EntityRecognizer
+
+from streamproc.detect.recognizers import name_of
+from streamproc.detect.scan import ScanPattern
+from streamproc.events import Finding
+
+__all__ = ["Matcher", "PatternMatcher", "WholeMatcher", "findings_of", "remove_duplicates"]
+
+PATTERN_TIMEOUT_SECONDS = 10.0
+"""Most time one pattern may take in one text. Presidio skips a pattern that takes too long and goes
+on with what the others found; here the text fails, so that nothing passes unscanned."""
+
+
+class Matcher(Protocol):
+    """A recognizer that the prefilter can call."""
+
+    @property
+    def recognizer(self) -> Any:
+        """The recognizer, Presidio's."""
+
+    @property
+    def scan(self) -> Sequence[ScanPattern]:
+        """Patterns one of which matches in every text in which the recognizer finds something."""
+
+    def find(self, text: str, patterns: Collection[int]) -> list[Finding]:
+        """Return what the recognizer's ``analyze`` finds, without regard to context words.
+
+        Args:
+            text: The text.
+            patterns: Those of ``scan`` that can match in it, by index; at least one.
+        """
+
+
+class PatternMatcher:
+    """Runs single patterns of a recognizer that is made of nothing else.
+
+    It uses the recognizer's own patterns and validation, and so gives the findings of
+    ``PatternRecognizer.analyze`` without the explanations and clock readings that makes for each
+    match, and without the patterns that cannot match.
+    """
+
+    def __init__(self, recognizer: Any) -> None:
+        """Compile the patterns of ``recognizer``, a PatternRecognizer."""
+        flags = int(recognizer.global_regex_flags)
+        self.recognizer = recognizer
+        self.scan = _scan_patterns(recognizer)
+        self._entity = str(recognizer.supported_entities[0])
+        self._name = name_of(recognizer)
+        self._patterns = [(regex.compile(p.regex, flags), p.score) for p in recognizer.patterns]
+
+    def find(self, text: str, patterns: Collection[int]) -> list[Finding]:
+        """See :class:`Matcher`."""
+        found = [finding for index in sorted(patterns) for finding in self._match(text, index)]
+        return remove_duplicates(found) if len(found) > 1 else found
+
+    def _match(self, text: str, index: int) -> Iterator[Finding]:
+        compiled, score = self._patterns[index]
+        for match in compiled.finditer(text, timeout=PATTERN_TIMEOUT_SECONDS):
+            start, end = match.span()
+            if start < end and (checked := self._check(text[start:end], score)) > 0:
+                yield Finding(start, end, self._entity, checked, self._name)
+
+    def _check(self, matched: str, score: float) -> float:
+        """Return the score of ``matched`` after the recognizer's validation; 0 if it is none."""
+        valid = self.recognizer.validate_result(matched)
+        if valid is not None:
+            score = EntityRecognizer.MAX_SCORE if valid else EntityRecognizer.MIN_SCORE
+        if self.recognizer.invalidate_result(matched):
+            score = EntityRecognizer.MIN_SCORE
+        return float(score)
+
+
+class WholeMatcher:
+    """Runs a pattern recognizer that brings an ``analyze`` of its own, as a whole."""
+
+    def __init__(self, recognizer: Any) -> None:
+        """Call ``recognizer``, a PatternRecognizer, where any of its patterns can match."""
+        self.recognizer = recognizer
+        self.scan = _scan_patterns(recognizer)
+
+    def find(self, text: str, patterns: Collection[int]) -> list[Finding]:  # noqa: ARG002
+        """See :class:`Matcher`; which of the patterns can match makes no difference."""
+        results = self.recognizer.analyze(text, self.recognizer.supported_entities)
+        return list(findings_of(results, name_of(self.recognizer)))
+
+
+def findings_of(results: Iterable[Any], name: str) -> Iterator[Finding]:
+    """Yield Presidio's results as findings of the recognizer ``name``."""
+    for result in results:
+        yield Finding(result.start, result.end, result.entity_type, float(result.score), name)
+
+
+def _scan_patterns(recognizer: Any) -> list[ScanPattern]:
+    flags = int(recognizer.global_regex_flags)
+    return [ScanPattern(str(pattern.regex), flags) for pattern in recognizer.patterns]
+
+
+def remove_duplicates(findings: Collection[Finding]) -> list[Finding]:
+    """Return ``findings`` without those another of the same entity contains and equals in score.
+
+    The same findings ``EntityRecognizer.remove_duplicates`` keeps, by descending score, then start,
+    then length; of equal ones it keeps any, this the one whose recognizer is first by name.
+    """
+    ordered = sorted(findings, key=lambda f: (f.entity, f.start, -f.end, -f.score, f.recognizer))
+    kept: list[Finding] = []
+    for _, same_entity in groupby(ordered, key=lambda finding: finding.entity):
+        # Only one that reaches as far as the current one starts can contain it.
+        open_findings: list[Finding] = []
+        for finding in same_entity:
+            open_findings = [other for other in open_findings if other.end >= finding.start]
+            if finding.score and not any(
+                other.end >= finding.end and other.score >= finding.score for other in open_findings
+            ):
+                kept.append(finding)
+                open_findings.append(finding)
+    return sorted(kept, key=lambda finding: (-finding.score, finding.start, -finding.end))

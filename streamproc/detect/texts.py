@@ -1,0 +1,56 @@
+"""What a detector is asked: texts with their context, and what to look for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+__all__ = ["Recognition", "Text", "key_words"]
+
+_WORDS = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+class Text(NamedTuple):
+    """A text to detect, and the words that say what it is about.
+
+    Attributes:
+        value: The text.
+        context: Words of the key or keys it stands under, lower case: ``("billing", "email")``.
+            They raise scores as words around a finding in the text do.
+    """
+
+    value: str
+    context: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return the text's length in place of the text, which may be personal data."""
+        return f"Text(<{len(self.value)} characters>)"
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What to look for.
+
+    Attributes:
+        entities: Presidio's names of the kinds wanted, such as ``EMAIL_ADDRESS``.
+        minimum_score: Findings below this score, from 0 to 1, are not reported.
+        language: The language of the texts; ``en`` is the only one there is a model for.
+    """
+
+    entities: frozenset[str]
+    minimum_score: float = 0.0
+    language: str = "en"
+
+
+@lru_cache(maxsize=8192)  # keys come from producers: bounded
+def key_words(key: str) -> tuple[str, ...]:
+    """Return the words of a key, lower case: ``billingEmail`` is ``("billing", "email")``.
+
+    Splits camelCase, snake_case, kebab-case and anything else that is neither letter nor digit.
+    Digits stay with their word, because Presidio's context words hold some (``ipv4``).
+    """
+    words = (part for word in _WORDS.findall(key) for part in _CAMEL.split(word))
+    return tuple(word.lower() for word in words)
