@@ -149,9 +149,10 @@ class Session:
             message = self._ends.consumer.poll(POLL_SECONDS)
             if message is not None:
                 self._take(message)
-            if self._is_due():
+            caught_up = self._options.until_caught_up and self._pending.caught_up
+            if caught_up or self._is_due():
                 self._load()
-            if self._options.until_caught_up and self._pending.caught_up:
+            if caught_up:
                 return
         self._load()
 

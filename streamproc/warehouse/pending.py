@@ -61,9 +61,8 @@ class Pending:
 
     @property
     def caught_up(self) -> bool:
-        """Whether every assigned partition has been at its end and nothing waits to be loaded."""
-        done = all(progress.at_end for progress in self._partitions.values())
-        return self._assigned and done and self.records == 0
+        """Whether partitions were assigned and all of them have been read to their ends."""
+        return self._assigned and all(progress.at_end for progress in self._partitions.values())
 
     def batch(self, loaded_at: Micros) -> Batch:
         """Return what was read since the last batch."""
