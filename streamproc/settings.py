@@ -19,7 +19,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from streamproc.errors import ConfigError, Problem
 
-__all__ = ["Effective", "Settings", "load_settings"]
+__all__ = [
+    "Effective",
+    "Settings",
+    "cache_directory",
+    "load_settings",
+    "setting_names",
+    "variable_name",
+]
 
 DEFAULT_FILE = Path("streamproc.toml")
 ENV_PREFIX = "STREAMPROC_"
@@ -151,6 +158,8 @@ class LogSettings(Section):
     """Least level that is written."""
     format: Literal["auto", "console", "json"] = "auto"
     """`console` for people, `json` for machines; `auto` tells by whether it is a terminal."""
+    progress_seconds: Seconds = 10
+    """How often a worker or loader that has something to do says how far it is."""
 
 
 class Settings(Section):
@@ -173,6 +182,18 @@ class Effective:
 
     settings: Settings
     sources: Mapping[str, str]
+
+
+def cache_directory(settings: Settings, environment: Mapping[str, str] | None = None) -> Path:
+    """Return the folder for what can be made again: the worker's, else the user's cache folder.
+
+    The latter as the XDG Base Directory specification has it.
+    """
+    environment = os.environ if environment is None else environment
+    if settings.worker.directory is not None:
+        return settings.worker.directory
+    caches = environment.get("XDG_CACHE_HOME")
+    return (Path(caches) if caches else Path.home() / ".cache") / "streamproc"
 
 
 def setting_names() -> Iterator[tuple[str, str]]:

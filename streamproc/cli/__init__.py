@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what is wrong with settings, rules or keys is told without a traceback."""
+        """Run the command; bad settings, rules or keys are told without a traceback."""
         from streamproc.errors import ConfigError
 
         try:

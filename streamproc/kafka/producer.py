@@ -32,22 +32,32 @@ class Outgoing(NamedTuple):
     value: bytes | None
 
 
+REFUSED = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD})
+"""Errors of one message that no repetition mends."""
+
+
 class Delivery:
     """Counts the delivery reports of one batch; its future is done when all are in."""
 
-    __slots__ = ("_failed", "_future", "_loop", "_missing")
+    __slots__ = ("_failed", "_future", "_loop", "_missing", "_refused")
 
     def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
         """Expect ``count`` reports; reports come in the producer's thread."""
         self._missing = count
         self._failed: str | None = None
+        self._refused: list[int] = []
         self._loop = loop
-        self._future: asyncio.Future[None] = loop.create_future()
+        self._future: asyncio.Future[Sequence[int]] = loop.create_future()
+        if count == 0:
+            self._future.set_result(())
 
-    def report(self, error: KafkaError | None, _message: Message) -> None:
-        """Take one delivery report."""
+    def report(self, index: int, error: KafkaError | None) -> None:
+        """Take the delivery report of message ``index``."""
         if error is not None:
-            self._failed = error.name()
+            if error.code() in REFUSED:
+                self._refused.append(index)
+            else:
+                self._failed = error.name()
         self._missing -= 1
         if self._missing == 0:
             self._loop.call_soon_threadsafe(self._finish)
@@ -56,17 +66,20 @@ class Delivery:
         if self._future.done():  # whoever waited was cancelled
             return
         if self._failed is None:
-            self._future.set_result(None)
+            self._future.set_result(self._refused)
         else:
             self._future.set_exception(RetryableError(f"not delivered: {self._failed}"))
 
-    async def wait(self) -> None:
-        """Return when every message is acknowledged.
+    async def wait(self) -> Sequence[int]:
+        """Return when every message is acknowledged, or refused for good.
+
+        Returns:
+            The indexes of the refused messages: too large for the topic, or invalid to it.
 
         Raises:
-            RetryableError: Some were not, within the delivery timeout.
+            RetryableError: Some were not acknowledged within the delivery timeout.
         """
-        await self._future
+        return await self._future
 
 
 class BatchProducer:
@@ -80,30 +93,26 @@ class BatchProducer:
         self._thread.start()
 
     def send(self, messages: Sequence[Outgoing], loop: asyncio.AbstractEventLoop) -> Delivery:
-        """Hand ``messages`` over, in order; may be called in any thread, waits for room.
-
-        Raises:
-            RetryableError: The producer cannot take them; what it took before is reported to the
-                returned delivery of nobody and may arrive, so the batch has to be sent again whole.
-        """
+        """Hand ``messages`` over, in order; may be called in any thread, waits for room."""
         delivery = Delivery(len(messages), loop)
-        if not messages:
-            loop.call_soon_threadsafe(delivery._finish)  # noqa: SLF001 - same module
-            return delivery
-        for message in messages:
-            self._produce(message, delivery)
+        for index, message in enumerate(messages):
+            self._produce(index, message, delivery)
         return delivery
 
-    def _produce(self, message: Outgoing, delivery: Delivery) -> None:
+    def _produce(self, index: int, message: Outgoing, delivery: Delivery) -> None:
+        def report(error: KafkaError | None, _message: Message) -> None:
+            delivery.report(index, error)
+
         while True:
             try:
                 self._producer.produce(
-                    message.topic, message.value, message.key, on_delivery=delivery.report
+                    message.topic, message.value, message.key, on_delivery=report
                 )
             except BufferError:
                 self._producer.poll(POLL_SECONDS)  # full: wait for reports to make room
             except KafkaException as error:
-                raise RetryableError(f"not accepted: {error.args[0].name()}") from None
+                delivery.report(index, error.args[0])  # not accepted, so no report will come
+                return
             else:
                 return
 
@@ -129,5 +138,7 @@ def _producer_config(brokers: str, role: str, delivery_timeout_seconds: float) -
         "delivery.timeout.ms": int(delivery_timeout_seconds * 1_000),
         # Java's partitioner, so that other producers and ours agree on where a key lives.
         "partitioner": "murmur2_random",
-        "message.max.bytes": 8_388_608,
+        # The topics say what is too large, not the client: its own default of 1 MB would refuse
+        # rows that `topics apply` makes room for.
+        "message.max.bytes": 64 * 1_024 * 1_024,
     }

@@ -37,6 +37,15 @@ POLL_SECONDS = 0.05
 BACKLOG_BATCHES = 8
 """A partition with more fetched batches than this waiting is paused; at half of it, resumed."""
 
+MOVING = frozenset(
+    {
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.UNKNOWN_MEMBER_ID,
+    }
+)
+"""Why a commit fails while partitions move, every time: not worth a line."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
@@ -211,7 +220,10 @@ class Reader(threading.Thread):
 
     def _drop(self, partitions: Sequence[TopicPartition]) -> list[Lease]:
         keys = [(tp.topic, tp.partition) for tp in partitions]
-        self._paused.difference_update(keys)
+        if paused := self._paused.intersection(keys):
+            # librdkafka keeps a partition paused after it is gone: it would come back silent.
+            self._consumer.resume([TopicPartition(*key) for key in paused])
+            self._paused -= paused
         return [lease for key in keys if (lease := self._leases.pop(key, None)) is not None]
 
     def _drain(self, leases: Sequence[Lease]) -> None:
@@ -232,7 +244,8 @@ class Reader(threading.Thread):
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         if error is not None and error.code() != KafkaError._NO_OFFSET:  # noqa: SLF001 - public constant, so named
-            log.warning("offsets were not committed, trying again", code=error.name())
+            tell = log.debug if error.code() in MOVING else log.warning
+            tell("offsets were not committed, trying again", code=error.name())
             return
         for tp in partitions:
             lease = self._leases.get((tp.topic, tp.partition))

@@ -1,0 +1,56 @@
+# Every target sets up what it needs: a virtual environment from the pinned requirements, and for
+# real Kafka its server jars (Java 17 and Maven).
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test bench kafka lock clean
+
+help: ## List the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: $(READY) ## Make the virtual environment.
+
+$(READY): deploy/requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "streamproc needs Python 3.11 or newer; name it with make PYTHON=…"; exit 1; }
+	@echo "Setting up $(VENV), about a minute …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement deploy/requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## Show the whole way of an event, on an embedded broker.
+	@$(BIN)/streamproc demo
+
+check: $(READY) ## Format, lint, imports, types, and the quick tests: about a minute.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pytest tests/unit tests/property tests/golden tests/docs
+
+test: check ## Everything, on the embedded broker and on real Kafka where it can be had.
+	$(BIN)/pytest tests/integration tests/faults
+
+bench: $(READY) ## Measure, beside plain Faust with Presidio and a bare loop.
+	$(BIN)/python tests/bench/worker.py
+
+kafka: $(READY) ## Run a real Apache Kafka broker in the foreground.
+	$(BIN)/python deploy/kafka/broker.py
+
+lock: $(READY) ## Pin the requirements anew (needs uv).
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-header pyproject.toml --output-file deploy/requirements/runtime.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-header --group dev pyproject.toml --output-file deploy/requirements/dev.txt
+
+clean: ## Remove everything that can be made again.
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
+		.hypothesis deploy/kafka/target
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,33 @@
+"""``streamproc worker``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from streamproc.cli import settings_of
+
+
+@click.command()
+@click.pass_context
+def worker(ctx: click.Context) -> None:
+    """Run a worker: raw topic to loader topic.
+
+    Runs until SIGTERM or SIGINT; a batch that is being worked on is finished first. Run as many as
+    the raw topic has partitions, on as many machines as you like. Needs a key ring (`streamproc
+    keys generate`) and the topics (`streamproc topics apply`).
+    """
+    from streamproc import telemetry
+    from streamproc.assemble import assemble
+    from streamproc.kafka.topics import wait_for_topics
+    from streamproc.worker import Flow, build_app, run_app
+
+    settings = settings_of(ctx).settings
+    telemetry.configure(settings.log)
+    with assemble(settings) as (pipeline, links):
+        wait_for_topics(settings)
+        links.start()
+        flow = Flow(pipeline, links, settings)
+        code = run_app(build_app(settings, flow), flow)
+    sys.exit(code)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from streamproc.events import Link, Subject, Token
+from streamproc.identity import View
+
+ANNA, BEN, PHONE, LAPTOP, OLD = (Token(f"tok_k1_{name}") for name in "abplo")
+
+
+def of(*, user: Token | None = None, anonymous: Token | None = None) -> Subject:
+    return Subject(user, anonymous, None)
+
+
+def test_an_anonymous_device_is_its_own_identity_until_it_is_identified() -> None:
+    view = View()
+
+    assert view.resolve(of(anonymous=PHONE)) == PHONE
+    assert view.add(Link("identify", PHONE, ANNA))
+    assert view.resolve(of(anonymous=PHONE)) == view.resolve(of(user=ANNA)) == ANNA
+
+
+def test_all_devices_of_a_person_have_one_identity() -> None:
+    view = View()
+    view.add(Link("identify", PHONE, ANNA))
+    view.add(Link("identify", LAPTOP, ANNA))
+
+    assert view.resolve(of(anonymous=PHONE)) == view.resolve(of(anonymous=LAPTOP))
+
+
+def test_a_device_that_two_people_used_joins_nobody() -> None:
+    view = View()
+    view.add(Link("identify", PHONE, ANNA))
+    view.add(Link("identify", PHONE, BEN))
+
+    assert view.resolve(of(user=ANNA)) != view.resolve(of(user=BEN))
+    assert view.resolve(of(anonymous=PHONE)) == PHONE
+    assert view.resolve(of(user=BEN, anonymous=PHONE)) == BEN
+
+
+def test_two_user_ids_on_a_device_are_one_person_once_aliased() -> None:
+    view = View()
+    view.add(Link("identify", PHONE, ANNA))
+    view.add(Link("identify", PHONE, OLD))
+    view.add(Link("alias", ANNA, OLD))
+
+    assert view.resolve(of(anonymous=PHONE)) == view.resolve(of(user=OLD)) == ANNA
+
+
+def test_an_alias_of_an_anonymous_id_makes_it_the_users() -> None:
+    view = View()
+    view.add(Link("alias", ANNA, PHONE))
+
+    assert view.resolve(of(anonymous=PHONE)) == view.resolve(of(user=ANNA)) == ANNA
+
+
+def test_a_repeated_link_is_not_new() -> None:
+    view = View()
+
+    assert [view.add(Link("identify", PHONE, ANNA)) for _ in range(2)] == [True, False]
+    assert [view.add(Link("identify", PHONE, BEN)) for _ in range(2)] == [True, False]
+    assert [view.add(Link("alias", ANNA, BEN)) for _ in range(2)] == [True, False]
+
+
+def test_an_event_that_names_nobody_has_no_identity() -> None:
+    assert View().resolve(Subject(None, None, None)) is None
