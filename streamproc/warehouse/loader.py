@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -84,7 +84,7 @@ def run_loader(settings: Settings, options: LoaderOptions) -> Totals:
             log.warning("loader starts over", reason=str(error), wait_seconds=wait)
             _sleep(wait, options.stop)
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
-    log.info("loader stopped", rows=totals.rows, duplicates=totals.duplicates, dead=totals.dead)
+    log.info("loader stopped", **asdict(totals))
     return totals
 
 
@@ -134,6 +134,8 @@ class Session:
         self._ends = ends
         self._pending = Pending(self._topic)
         self._oldest: float | None = None
+        self._told_at = time.monotonic()
+        self._progress_seconds = settings.log.progress_seconds
         public_key = settings.dead_letters.public_key
         self._seal = sealer(public_key) if public_key else None
 
@@ -221,6 +223,7 @@ class Session:
         self._totals.duplicates += result.duplicates
         self._totals.dead += dead
         log.debug("batch loaded", rows=result.rows, duplicates=result.duplicates, dead=dead)
+        self._tell_progress()
         self._ends.consumer.commit(
             offsets=[
                 TopicPartition(self._topic, partition, advance.following)
@@ -228,6 +231,11 @@ class Session:
             ],
             asynchronous=True,
         )
+
+    def _tell_progress(self) -> None:
+        if time.monotonic() - self._told_at >= self._progress_seconds:
+            self._told_at = time.monotonic()
+            log.info("loader goes on", **asdict(self._totals))
 
 
 def _origin(message: Message) -> Origin:
