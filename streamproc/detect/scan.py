@@ -73,7 +73,7 @@ class ScanPattern(NamedTuple):
 
 
 class _Compiled(NamedTuple):
-    """A Vectorscan database, and the patterns it could not take."""
+    """A Vectorscan database, None without patterns, and the patterns it could not take."""
 
     database: Any
     refused: frozenset[int]
@@ -115,7 +115,7 @@ class Prefilter:
         compiled = _open(plain, cache)
         self._always = (self._everything - plain.keys()) | compiled.refused
         self._representatives = _Representatives()
-        self._database = compiled.database if plain.keys() - compiled.refused else None
+        self._database = compiled.database
         self._scratch = hyperscan.Scratch(self._database) if self._database else None
 
     def candidates(self, text: str) -> frozenset[int]:
@@ -187,13 +187,14 @@ def _compiles(index: int, pattern: ScanPattern) -> bool:
 
 
 def _database(patterns: Mapping[int, ScanPattern]) -> Any:
+    if not patterns:
+        return None
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    if patterns:
-        database.compile(
-            expressions=[pattern.regex.encode() for pattern in patterns.values()],
-            ids=list(patterns),
-            flags=[_flags(pattern) for pattern in patterns.values()],
-        )
+    database.compile(
+        expressions=[pattern.regex.encode() for pattern in patterns.values()],
+        ids=list(patterns),
+        flags=[_flags(pattern) for pattern in patterns.values()],
+    )
     return database
 
 
@@ -203,7 +204,8 @@ def _flags(pattern: ScanPattern) -> int:
 
 def _dump(compiled: _Compiled) -> bytes:
     refused = ",".join(map(str, sorted(compiled.refused))).encode()
-    content = refused + b"\n" + hyperscan.dumpb(compiled.database)
+    database = hyperscan.dumpb(compiled.database) if compiled.database else b""
+    content = refused + b"\n" + database
     return hashlib.sha256(content).digest() + content
 
 
@@ -214,7 +216,7 @@ def _load(content: bytes) -> _Compiled:
         raise ValueError("damaged")
     refused, _, database = content.partition(b"\n")
     return _Compiled(
-        hyperscan.loadb(database, hyperscan.HS_MODE_BLOCK),
+        hyperscan.loadb(database, hyperscan.HS_MODE_BLOCK) if database else None,
         frozenset(int(index) for index in refused.split(b",") if index),
     )
 

@@ -46,7 +46,7 @@ _ALSO_WORDS = frozenset(
 )
 """Given names that are English words too: looked for with a capital only."""
 
-_BETWEEN_NAMES = re.compile(r",?[ \xa0]|, ?")
+_BETWEEN_NAMES = re.compile(r",?\s+|,")
 """What may stand between two names that are one person's: ``Jane Doe``, ``Doe, Jane``."""
 
 
@@ -64,14 +64,18 @@ def find_known(text: str, values: Sequence[str]) -> tuple[Finding, ...]:
         Findings of ``PERSON``, score 0.85, recognizer ``SiblingName``, step ``sibling``.
     """
     folded = text.casefold()
-    names = {name for value in values for name in _names(value) if name.casefold() in folded}
+    names = {name for value in values for name in _names(value.casefold()) if name in folded}
     if not names:
         return ()
-    # Case folding may lengthen a text (ß is ss), so positions come from a pattern on the text
-    # itself. Longest first: an alternative that is found hides the shorter ones at that place.
-    by_length = sorted(names, key=lambda name: (-len(name), name))
-    pattern = "|".join(_pattern(name) for name in by_length)
-    spans = [match.span() for match in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", text)]
+    # Longest first: an alternative that is found hides the shorter ones at that place.
+    pattern = "|".join(map(re.escape, sorted(names, key=lambda name: (-len(name), name))))
+    offsets = _offsets(text, folded)
+    matches = re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", folded)
+    spans = (
+        (offsets[match.start()], offsets[match.end()])
+        for match in matches
+        if match[0] not in _ALSO_WORDS or text[offsets[match.start()]].isupper()
+    )
     return tuple(
         Finding(start, end, _ENTITY, _SCORE, _RECOGNIZER, _STEP)
         for start, end in _joined(text, spans)
@@ -85,13 +89,16 @@ def _names(value: str) -> Iterator[str]:
         yield " ".join(words)
 
 
-def _pattern(name: str) -> str:
-    if name.lower() in _ALSO_WORDS:
-        return re.escape(name.capitalize())
-    return "(?i:" + re.escape(name).replace(r"\ ", r"\s+") + ")"
+def _offsets(text: str, folded: str) -> Sequence[int]:
+    """Return, for each code point of ``folded`` and for its end, where it stands in ``text``."""
+    if len(folded) == len(text):  # folding never shortens, so each code point became one
+        return range(len(text) + 1)
+    offsets = [i for i, character in enumerate(text) for _ in character.casefold()]
+    return [*offsets, len(text)]
 
 
 def _joined(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield ``spans`` with those that only white space or a comma parts made one."""
     held: tuple[int, int] | None = None
     for start, end in spans:
         if held and _BETWEEN_NAMES.fullmatch(text, held[1], start):

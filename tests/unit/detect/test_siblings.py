@@ -1,0 +1,43 @@
+import pytest
+
+from streamproc.detect import find_known
+
+
+def found(text: str, *values: str) -> list[str]:
+    return [text[f.start : f.end] for f in find_known(text, values)]
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "names"),
+    [
+        ("Jane called again", ["Jane"], ["Jane"]),
+        ("jane called, JANE called", ["Jane"], ["jane", "JANE"]),
+        ("Janet called about Jane's order", ["Jane"], ["Jane"]),
+        ("Ask Jane Doe", ["Jane", "Doe"], ["Jane Doe"]),
+        ("Doe, Jane (VIP)", ["Jane", "Doe"], ["Doe, Jane"]),
+        ("Ask Jane  Doe, or Jane", ["Jane Doe"], ["Jane  Doe", "Jane"]),
+        ("Hello Doe", ["Jane Doe"], ["Doe"]),
+        ("Größe für GROSSMANN und Großmann", ["Großmann"], ["GROSSMANN", "Großmann"]),
+        ("Yu Li is at it", ["Li"], []),
+        ("I will call", ["Will"], []),
+        ("Will will call", ["Will"], ["Will"]),
+        ("a+b (c)", ["a+b (c)"], ["a+b (c)"]),
+        ("nobody here", ["Jane"], []),
+        ("", ["Jane"], []),
+        ("Jane", [], []),
+        ("Jane", [""], []),
+    ],
+)
+def test_names_of_siblings_are_found_as_whole_words(
+    text: str, values: list[str], names: list[str]
+) -> None:
+    assert found(text, *values) == names
+
+
+def test_finding_says_which_step_made_it() -> None:
+    (finding,) = find_known("Hi Jane!", ["Jane"])
+    assert finding == (3, 7, "PERSON", 0.85, "SiblingName", "sibling")
+
+
+def test_positions_hold_after_letters_that_fold_to_several() -> None:
+    assert found("ßßß \u0130\u0130 Jane", "jane") == ["Jane"]
