@@ -178,10 +178,14 @@ class DuckDBSink:
             return
 
     def _retryable(self, error: duckdb.Error) -> RetryableError:
-        # Only the kind of error is told: DuckDB's text may quote a row.
-        if isinstance(error, duckdb.TransactionException):
-            return OffsetsMovedError(f"another transaction won in {self._file}")
-        return RetryableError(f"{self._file} does not take the batch ({type(error).__name__})")
+        # DuckDB's text may quote a row: it is looked at, not told.
+        if "Could not write" in str(error):
+            reason = "cannot be written, is there space left?"
+        elif isinstance(error, duckdb.TransactionException):
+            reason = "was changed by another transaction"
+        else:
+            reason = f"does not take the batch ({type(error).__name__})"
+        return RetryableError(f"{self._file} {reason}")
 
 
 def _first_of_each(rows: Sequence[LoadedRow]) -> list[LoadedRow]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -133,6 +134,25 @@ def test_a_load_that_fails_midway_leaves_nothing(sink: DuckDBSink, file: Path) -
     assert sink.offsets(TOPIC) == {}
     sink.close()
     assert stored(file, "SELECT count(*) FROM events") == [(0,)]
+
+
+def test_a_full_disk_is_told_and_the_batch_can_be_loaded_later(
+    sink: DuckDBSink, file: Path
+) -> None:
+    sink.load(batch([row("a")], p0=(0, 1)))
+    large = batch([row(f"b{i}", payload=f'"{"x" * 900}{i}"') for i in range(2_000)], p0=(1, 2))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 500_000, hard))
+    try:
+        with pytest.raises(RetryableError, match="is there space left"):
+            sink.load(large)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    sink.close()
+    again = open_duckdb(file)
+    assert again.offsets(TOPIC) == {0: 1}
+    assert again.load(large) == LoadResult(2_000, 0)
+    again.close()
 
 
 def test_the_database_can_be_opened_again(sink: DuckDBSink, file: Path) -> None:
