@@ -141,23 +141,22 @@ class Analyzer:
             matcher, pattern = self._owners[candidate]
             patterns[matcher].append(pattern)
         for matcher in sorted(patterns):
-            for finding in self._matchers[matcher].find(text.value, patterns[matcher]):
-                self._weigh(text, matcher, finding, draft)
+            if found := self._matchers[matcher].find(text.value, patterns[matcher]):
+                self._weigh(text, matcher, found, draft)
         return draft
 
-    def _weigh(self, text: Text, matcher: int, finding: Finding, draft: _Draft) -> None:
-        """Put ``finding`` where it belongs in ``draft``; leave it out if no context can save it."""
-        raised = self._raise(finding)
-        if not self._contexts[matcher] or raised.score == finding.score:
-            draft.settled.append(finding)
-        elif matcher in self.supported(text.context):
-            draft.settled.append(raised)
-        elif raised.score < self._minimum:
-            return
-        elif self._supporting[matcher].search(text.value.lower()):
-            draft.unsettled.append((matcher, finding))
-        else:
-            draft.settled.append(finding)
+    def _weigh(self, text: Text, matcher: int, found: list[Finding], draft: _Draft) -> None:
+        """Put what one recognizer found where it belongs in ``draft``."""
+        raised = [self._raise(finding) for finding in found]
+        if matcher in self.supported(text.context):
+            draft.settled += raised
+        elif any(
+            before.score < after.score >= self._minimum
+            for before, after in zip(found, raised, strict=True)
+        ) and self._supporting[matcher].search(text.value.lower()):
+            draft.unsettled += [(matcher, finding) for finding in found]
+        else:  # no word of the text can raise them, or none high enough
+            draft.settled += found
 
     def _raise(self, finding: Finding) -> Finding:
         """Return ``finding`` with the score Presidio gives it where a context word supports it."""

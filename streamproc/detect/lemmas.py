@@ -20,6 +20,7 @@ from spacy.language import Language
 __all__ = ["supporting_strings"]
 
 _EVERYTHING = re.compile("")
+_NOTHING = re.compile("(?!)")
 
 
 def supporting_strings(nlp: Language, context_words: Iterable[str]) -> re.Pattern[str]:
@@ -29,18 +30,16 @@ def supporting_strings(nlp: Language, context_words: Iterable[str]) -> re.Patter
     is found in every text.
     """
     lemmatizer: Any = nlp.get_pipe("lemmatizer")
+    words = {word.lower() for word in context_words}
+    if not words:
+        return _NOTHING
     if lemmatizer.mode != "rule":
         return _EVERYTHING
-    words = {word.lower() for word in context_words}
     strings = set(words)
     for word in words:
         strings.update(_undone(word, _rules(lemmatizer)))
         strings.update(_irregular(word, lemmatizer))
-        attributed = list(_attributed(word, nlp.get_pipe("attribute_ruler")))
-        if None in attributed:
-            return _EVERYTHING
-        strings.update(string for string in attributed if string)
-    # Longest first changes nothing about what is found; sorting makes the pattern the same always.
+        strings.update(_attributed(word, nlp.get_pipe("attribute_ruler")))
     return re.compile("|".join(re.escape(string) for string in sorted(strings)))
 
 
@@ -67,8 +66,8 @@ def _irregular(word: str, lemmatizer: Any) -> Iterator[str]:
                 yield str(inflected)
 
 
-def _attributed(word: str, ruler: Any) -> Iterator[str | None]:
-    """Yield the words whose lemma a rule of the model states; None for a rule of any word."""
+def _attributed(word: str, ruler: Any) -> Iterator[str]:
+    """Yield the words whose lemma the model states; the empty string for a rule about any word."""
     for rule in ruler.patterns:
         if word not in str(rule["attrs"].get("LEMMA", "")).lower():
             continue
@@ -79,4 +78,4 @@ def _attributed(word: str, ruler: Any) -> Iterator[str | None]:
             elif isinstance(lower, dict) and lower.keys() == {"IN"}:
                 yield from lower["IN"]
             else:
-                yield None
+                yield ""

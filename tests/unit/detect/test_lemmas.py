@@ -48,3 +48,7 @@ def test_every_text_is_seen_without_a_lemmatizer_made_of_rules() -> None:
     other = spacy.blank("en")
     other.add_pipe("lemmatizer", config={"mode": "lookup"})
     assert supporting_strings(other, ["date"]).search("jane")
+
+
+def test_no_text_supports_a_recognizer_without_context_words(nlp: Language) -> None:
+    assert not supporting_strings(nlp, []).search("the date")
