@@ -9,8 +9,9 @@ module's reading of a pattern, two gaps are closed here:
   for the scan only, by a representative of its class that both know: a letter, a digit, a space or
   a sign. Patterns written in ASCII cannot tell the members of a class apart. Patterns that are not
   are taken for matching always.
-* U+0130, U+017F (long s) and U+212A (Kelvin sign) match ASCII letters when case is
-  ignored. A text that holds one is taken for matching everything.
+* The dotted I, the dotless i, the long s and the Kelvin sign match ASCII letters when case is
+  ignored, which Vectorscan does not always know. A text that holds one is taken for matching
+  everything.
 
 Each text is scanned by itself, so that ``^``, ``$`` and ``\b`` see its true borders, and each
 pattern reports once. That costs 1.3 to 1.8 µs a text (11 characters on average); joining the texts
@@ -57,7 +58,7 @@ _ESCAPE = regex.compile(r"\\(?:x[0-9a-fA-F]{2}|.)", regex.DOTALL)
 _SYNTAX_OF_ITS_OWN = regex.compile(r"\(\?[^:=!<>P()]|\(\?P[^<]|\[\[|\[:")
 """Inline flags, comments, recursion, POSIX classes, nested sets."""
 
-_FOLDS_TO_ASCII = regex.compile("[\u0130\u017f\u212a]")
+_FOLDS_TO_ASCII = regex.compile("[\u0130\u0131\u017f\u212a]")
 _CLASSES = (
     (regex.compile(r"\d"), DIGIT),
     (regex.compile(r"\w"), LETTER),

@@ -1,9 +1,11 @@
+import string
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import regex
 
+from streamproc.detect import scan
 from streamproc.detect.scan import Prefilter, ScanPattern
 
 FLAGS = int(regex.IGNORECASE | regex.DOTALL | regex.MULTILINE)
@@ -47,6 +49,14 @@ def test_patterns_that_cannot_match_are_no_candidates(prefilter: Prefilter) -> N
     assert prefilter.candidates("--") == frozenset()
     assert prefilter.candidates("— ¡") == frozenset()
     assert prefilter.candidates("1234") == {1, 2}
+
+
+def test_every_letter_that_folds_to_ascii_is_known() -> None:
+    others = "".join(map(chr, [*range(0x80, 0xD800), *range(0xE000, 0x110000)]))
+    ranges = ["[a-z]", "[A-Z]", *string.ascii_letters]
+    folding = {found for each in ranges for found in regex.findall(each, others, regex.IGNORECASE)}
+    assert folding == set("\u0130\u0131\u017f\u212a")
+    assert all(map(scan._FOLDS_TO_ASCII.match, folding))
 
 
 def test_letters_that_fold_to_ascii_make_everything_a_candidate(tmp_path: Path) -> None:
