@@ -1,0 +1,52 @@
+"""Rules: what operations people write about personal data, read strictly and made ready to use.
+
+    YAML file ──load_ruleset──▶ Ruleset (frozen, fingerprinted) ──Plan──▶ Field → LeafPolicy
+
+The language, version 1, is the models of :mod:`.language`; field paths are :mod:`.paths`; what a
+ruleset says about one field of one event is :mod:`.plan`. ``rules/default.yaml`` is the ruleset
+that is shipped, and the example to copy.
+
+A folder of rules holds exactly one ruleset, in one ``*.yaml`` file: what decides about an event can
+be read from top to bottom, and no order of files has to be known.
+
+Imports ``errors``, pydantic and ruamel.yaml only. It reads files when asked to; nothing else here
+touches the world.
+"""
+
+from streamproc.rules.language import (
+    LANGUAGE_VERSION,
+    Drop,
+    DropEvent,
+    Hash,
+    Keep,
+    Mask,
+    Operator,
+    Redact,
+    Replace,
+    Rule,
+    Ruleset,
+)
+from streamproc.rules.load import load_ruleset, parse_ruleset
+from streamproc.rules.paths import FieldPath
+from streamproc.rules.plan import Action, Field, LeafPolicy, Plan
+
+__all__ = [
+    "LANGUAGE_VERSION",
+    "Action",
+    "Drop",
+    "DropEvent",
+    "Field",
+    "FieldPath",
+    "Hash",
+    "Keep",
+    "LeafPolicy",
+    "Mask",
+    "Operator",
+    "Plan",
+    "Redact",
+    "Replace",
+    "Rule",
+    "Ruleset",
+    "load_ruleset",
+    "parse_ruleset",
+]

@@ -1,0 +1,175 @@
+"""What a ruleset says about one field: worked out once a path, then looked up.
+
+The patterns of all rules are run side by side as one automaton, a key at a time, and every state
+that was reached is kept as a :class:`Field`; the walk over an event then costs one dict look-up a
+key. Keys come from outside, so the number of kept fields is bounded: past it a field is worked out
+again each time, which is slower and as right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from streamproc.rules.language import Operator, Rule, Ruleset
+from streamproc.rules.paths import ANY, ANY_DEPTH, letters_of
+
+__all__ = ["Action", "Field", "LeafPolicy", "Plan"]
+
+KEPT_FIELDS = 50_000
+"""Most fields remembered; a field is some 500 bytes."""
+LONGEST_KEPT_KEY = 128
+"""Longest key that is remembered, so that :data:`KEPT_FIELDS` bounds bytes as well."""
+
+PLAIN_KEY = re.compile(r"(?!(?:[^0-9]*[0-9]){5})[A-Za-z_$][A-Za-z0-9_$-]{0,31}")
+"""A word with at most four digits. Nothing that is searched for can be written so, names apart."""
+
+GENERIC_WORDS = frozenset({"content", "data", "item", "number", "text", "value"})
+"""Keys that say nothing alone: ``phone.number`` is about a phone, which the key above says."""
+
+State = frozenset[tuple[int, tuple[str, ...]]]
+"""For each rule that may still match: its index and the steps that are left."""
+
+
+class Action(NamedTuple):
+    """What is done with a finding or a value, and who says so.
+
+    ``rule`` is the rule's name, or ``operators.<ENTITY>`` where no rule decides.
+    """
+
+    rule: str
+    entity: str
+    operator: Operator
+
+
+class LeafPolicy:
+    """What the ruleset says about one field.
+
+    Attributes:
+        whole: What is done with the whole value, unsearched; None to search it.
+    """
+
+    __slots__ = ("_actions", "_chosen", "_ruleset", "whole")
+
+    def __init__(self, ruleset: Ruleset, matching: Iterable[Rule]) -> None:
+        """Decide by ``matching``, the rules that speak of the field, in their order."""
+        chosen: list[Rule] = []
+        self.whole: Action | None = None
+        for rule in matching:
+            if rule.entity is None:
+                chosen.append(rule)
+            elif self.whole is None:
+                self.whole = Action(rule.name, rule.entity, rule.operator)
+        self._chosen = chosen
+        self._ruleset = ruleset
+        self._actions: dict[str, Action] = {}
+
+    def action(self, entity: str) -> Action:
+        """Return what is done with a finding of ``entity`` in this field."""
+        action = self._actions.get(entity)
+        if action is None:
+            action = self._actions[entity] = self._decide(entity)
+        return action
+
+    def _decide(self, entity: str) -> Action:
+        for rule in self._chosen:
+            if rule.entities is not None and entity in rule.entities:
+                return Action(rule.name, entity, rule.operator)
+        return Action(f"operators.{entity}", entity, self._ruleset.operator_for(entity))
+
+
+class Field:
+    """One field of events, by its path without list indexes.
+
+    Attributes:
+        policy: What the ruleset says about it.
+        plain: Whether its key is a plain word, which cannot be personal data itself.
+        context: The words of its key, lower case, that may say what its value is; those of the key
+            above it too, where its own is generic.
+        fields: The fields below it that were met, by key.
+    """
+
+    __slots__ = ("context", "fields", "plain", "policy", "state")
+
+    def __init__(
+        self, state: State, policy: LeafPolicy, *, plain: bool, context: tuple[str, ...]
+    ) -> None:
+        self.state = state
+        self.policy = policy
+        self.plain = plain
+        self.context = context
+        self.fields: dict[str, Field] = {}
+
+
+class Plan:
+    """A ruleset made ready to use. Safe to share between threads."""
+
+    def __init__(self, ruleset: Ruleset, words: Callable[[str], tuple[str, ...]]) -> None:
+        """Compile ``ruleset``; ``words`` splits a key into lower-case words."""
+        self.ruleset = ruleset
+        self._words = words
+        self._kept = 0
+        self._policies: dict[tuple[int, ...], LeafPolicy] = {}
+        start = frozenset(
+            (index, path.steps) for index, rule in enumerate(ruleset.rules) for path in rule.fields
+        )
+        self.root = self._field(_closed(start), plain=True, context=())
+
+    def below(self, field: Field, key: str) -> Field:
+        """Return the field ``key`` of ``field``; remembered, within bounds."""
+        known = field.fields.get(key)
+        if known is not None:
+            return known
+        words = self._words(key)
+        if GENERIC_WORDS.issuperset(words):
+            words = (*field.context, *words)
+        state = _closed(_advanced(field.state, letters_of(key)))
+        plain = PLAIN_KEY.fullmatch(key) is not None
+        below = self._field(state, plain=plain, context=words)
+        if self._kept < KEPT_FIELDS and len(key) <= LONGEST_KEPT_KEY:
+            self._kept += 1
+            field.fields[key] = below
+        return below
+
+    def policy(self, path: Iterable[str | int]) -> LeafPolicy:
+        """Return what the ruleset says about the field at ``path``; list indexes do not count."""
+        field = self.root
+        for step in path:
+            if isinstance(step, str):
+                field = self.below(field, step)
+        return field.policy
+
+    def _field(self, state: State, *, plain: bool, context: tuple[str, ...]) -> Field:
+        matching = tuple(sorted({index for index, steps in state if not steps}))
+        policy = self._policies.get(matching)
+        if policy is None:  # most fields are spoken of by no rule: they share one
+            rules = [self.ruleset.rules[index] for index in matching]
+            policy = self._policies[matching] = LeafPolicy(self.ruleset, rules)
+        return Field(state, policy, plain=plain, context=context)
+
+
+def _advanced(state: State, letters: str) -> State:
+    after = set()
+    for index, steps in state:
+        if not steps:
+            continue
+        if steps[0] == ANY_DEPTH:
+            after.add((index, steps))
+        elif steps[0] in {ANY, letters}:
+            after.add((index, steps[1:]))
+    return frozenset(after)
+
+
+def _closed(state: State) -> State:
+    """Add what ``**`` allows without a key: to stand for no step at all."""
+    closed = set(state)
+    waiting = list(state)
+    while waiting:
+        index, steps = waiting.pop()
+        if steps and steps[0] == ANY_DEPTH:
+            reached = (index, steps[1:])
+            if reached not in closed:
+                closed.add(reached)
+                waiting.append(reached)
+    return frozenset(closed)
