@@ -33,6 +33,7 @@ class LeakCheck:
 
     def search(self, area: str, texts: Iterable[Text]) -> None:
         """Search ``texts``, which belong to ``area``."""
+        self.searched[area] += 0  # an area without texts was searched too
         for text in texts:
             self.searched[area] += 1
             for planted in self._finder.find(text.content):

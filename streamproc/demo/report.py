@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -84,11 +85,11 @@ class Report:
     @property
     def command(self) -> str:
         """A command line that queries the warehouse."""
-        script = (
-            f"import duckdb; duckdb.connect({str(self.warehouse)!r}, read_only=True)"
-            f'.sql("{QUERY}").show()'
-        )
-        return f"{shlex.quote(sys.executable)} -c {shlex.quote(script)}"
+        connect = f"duckdb.connect({str(self.warehouse)!r}, read_only=True)"
+        script = f"import duckdb; {connect}.sql('{QUERY}').show()"
+        # Within double quotes, because the script is full of single ones.
+        quoted = re.sub(r'([\\"$`])', r"\\\1", script)
+        return f'{shlex.quote(sys.executable)} -c "{quoted}"'
 
 
 def build_report(plan: Plan, run: Run) -> Report:

@@ -286,7 +286,7 @@ def _environment(plan: Plan, brokers: str) -> dict[str, str]:
 
 
 def _search_files(plan: Plan, check: LeakCheck) -> None:
-    check.search("warehouse rows", warehouse_rows(plan.warehouse))
+    check.search("warehouse cells", warehouse_rows(plan.warehouse))
     for file in sorted(plan.directory.glob(f"{plan.warehouse.name}*")):
         check.search("warehouse file", file_chunks(file))
     for file in sorted(plan.directory.glob("*.log")):

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streamproc.demo.check import LeakCheck
 from streamproc.demo.leaks import Text
@@ -27,6 +28,7 @@ class Tap(threading.Thread):
     def __init__(self, brokers: str, topics: Iterable[str], check: LeakCheck) -> None:
         """Prepare the thread; until it is stopped, ``check`` is its own."""
         super().__init__(name="demo-tap", daemon=True)
+        self._brokers = brokers
         self._check = check
         self._stop_requested = threading.Event()
         self.counts: Counter[str] = Counter()
@@ -45,6 +47,8 @@ class Tap(threading.Thread):
 
     def run(self) -> None:
         """Read until stopped."""
+        for topic in {place.topic for place in self._places}:
+            self._check.search(f"topic {topic}", [])
         self._consumer.assign(
             [
                 TopicPartition(place.topic, place.partition, OFFSET_BEGINNING)
@@ -61,10 +65,10 @@ class Tap(threading.Thread):
 
         Call it when nothing is written any more.
         """
-        ends = sum(
-            self._consumer.get_watermark_offsets(place, timeout=timeout)[1]
-            for place in self._places
-        )
+        # Asked by a client of its own: the consumer's query waits for ever on a mock cluster.
+        admin = AdminClient({"bootstrap.servers": self._brokers, "log_level": 0})
+        asked = admin.list_offsets(dict.fromkeys(self._places, OffsetSpec.latest()))
+        ends: int = sum(end.result(timeout).offset for end in asked.values())
         deadline = time.monotonic() + timeout
         while self.counts.total() < ends and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
