@@ -19,7 +19,9 @@ from streamproc.settings import LogSettings
 __all__ = ["Totals", "configure"]
 
 OURS = "streamproc"
-QUIET = ("faust", "mode", "aiokafka", "asyncio", "presidio-analyzer", "librdkafka")
+QUIET = ("faust", "mode", "aiokafka", "asyncio", "librdkafka")
+SILENT = ("presidio-analyzer",)
+"""Warns about every recognizer of another language; its texts are not ours to vouch for."""
 
 
 @dataclass(slots=True)
@@ -75,6 +77,8 @@ def configure(settings: LogSettings) -> None:
     root.setLevel(settings.level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _without_exception_text(

@@ -17,7 +17,6 @@ from typing import Any
 
 import faust
 import structlog
-from faust.types import TP
 
 from streamproc.deadletters import dead_letter
 from streamproc.errors import EventError, RetryableError, StreamprocError
@@ -26,7 +25,7 @@ from streamproc.kafka.codecs import encode_dead_letter, encode_link, encode_row,
 from streamproc.kafka.leases import Batch
 from streamproc.kafka.links import LinkReader
 from streamproc.kafka.producer import BatchProducer, Outgoing
-from streamproc.kafka.transport import BatchSchema
+from streamproc.kafka.transport import BatchSchema, batch_producer
 from streamproc.pipeline import Pipeline
 from streamproc.settings import Settings, TopicSettings
 from streamproc.telemetry import Totals
@@ -55,6 +54,7 @@ class Flow:
     def __init__(self, pipeline: Pipeline, links: LinkReader, settings: Settings) -> None:
         """Keep the parts; nothing is started."""
         self.totals = Totals()
+        self._told = 0
         self._pipeline = pipeline
         self._links = links
         self._topics: TopicSettings = settings.topics
@@ -79,6 +79,12 @@ class Flow:
             if await self._send(letters, producer):
                 raise RetryableError("the topic of dead letters refuses them")
         self._count(prepared.totals, refused=len(refused))
+
+    async def tell_progress(self) -> None:
+        """Log the totals, if there is something new to tell."""
+        if self.totals.events != self._told:
+            self._told = self.totals.events
+            log.info("worker progress", **self.totals.keys())
 
     def close(self) -> None:
         """End the thread."""
@@ -177,23 +183,17 @@ def build_app(settings: Settings, flow: Flow) -> faust.App:
                 batches.add(task)
                 task.add_done_callback(batches.discard)
 
-    @app.on_partitions_assigned.connect
-    async def tell(_app: Any, assigned: set[TP], **_: Any) -> None:
-        log.info("worker ready", partitions=sorted(tp.partition for tp in assigned))
+    @app.on_partitions_assigned.connect  # type: ignore[arg-type] # its type knows no keyword
+    async def tell(_app: Any, *sent: Any, **_: Any) -> None:
+        log.info("worker ready", partitions=sorted(tp.partition for tp in sent[0]))
 
-    @app.timer(settings.log.progress_seconds, on_leader=False)
-    async def progress() -> None:
-        if progress.last != (now := flow.totals.events):
-            progress.last = now
-            log.info("worker progress", **flow.totals.keys())
-
-    progress.last = 0
+    app.timer(settings.log.progress_seconds)(flow.tell_progress)
     return app
 
 
 async def _guarded(app: faust.App, flow: Flow, batch: Batch) -> None:
     try:
-        await flow.process(batch, app.producer.batches)
+        await flow.process(batch, batch_producer(app))
     except asyncio.CancelledError:
         batch.give_back()
         raise

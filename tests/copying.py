@@ -17,8 +17,8 @@ from typing import Any
 import faust
 
 from streamproc.kafka.leases import Batch
-from streamproc.kafka.producer import BatchProducer, Outgoing
-from streamproc.kafka.transport import BatchSchema, Producer
+from streamproc.kafka.producer import Outgoing
+from streamproc.kafka.transport import BatchSchema, batch_producer
 
 
 class Trouble:
@@ -58,7 +58,7 @@ def build(options: argparse.Namespace) -> faust.App:
         half = len(batch.records) // 2
         for part in (batch.records[:half], batch.records[half:]):
             messages = [Outgoing(options.out, record.key, record.value) for record in part]
-            await sender(app).send(messages, app.loop).wait()
+            await batch_producer(app).send(messages, app.loop).wait()
             await asyncio.sleep(options.slow / 2)
             await trouble.strike()
 
@@ -77,16 +77,11 @@ def build(options: argparse.Namespace) -> faust.App:
             batch.done()
             say(f"done {batch.lease.partition} {len(batch.records)}")
 
-    @app.on_partitions_assigned.connect
-    async def tell(_app: Any, *sent: Any, signal: Any, **_: Any) -> None:
+    @app.on_partitions_assigned.connect  # type: ignore[arg-type] # its type knows no keyword
+    async def tell(_app: Any, *sent: Any, **_: Any) -> None:
         say(f"assigned {len(sent[0])}")
 
     return app
-
-
-def sender(app: faust.App) -> BatchProducer:
-    assert isinstance(app.producer, Producer)
-    return app.producer.batches
 
 
 def say(line: str) -> None:

@@ -8,6 +8,8 @@ import click
 
 from streamproc.cli import settings_of
 
+__all__ = ["worker"]
+
 
 @click.command()
 @click.pass_context
@@ -19,15 +21,20 @@ def worker(ctx: click.Context) -> None:
     keys generate`) and the topics (`streamproc topics apply`).
     """
     from streamproc import telemetry
-    from streamproc.assemble import assemble
+    from streamproc.assemble import load_key_ring, make_pipeline
+    from streamproc.identity import View
+    from streamproc.kafka.links import LinkReader
     from streamproc.kafka.topics import wait_for_topics
     from streamproc.worker import Flow, build_app, run_app
 
     settings = settings_of(ctx).settings
     telemetry.configure(settings.log)
-    with assemble(settings) as (pipeline, links):
-        wait_for_topics(settings)
-        links.start()
-        flow = Flow(pipeline, links, settings)
-        code = run_app(build_app(settings, flow), flow)
+    view = View()
+    pipeline = make_pipeline(settings, load_key_ring(settings), view)
+    wait_for_topics(settings)
+    links = LinkReader(settings.kafka.brokers, settings.topics.links, view.add)
+    links.start()
+    flow = Flow(pipeline, links, settings)
+    code = run_app(build_app(settings, flow), flow)
+    links.stop(settings.worker.shutdown_seconds)
     sys.exit(code)

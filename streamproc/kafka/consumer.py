@@ -23,9 +23,9 @@ import structlog
 from confluent_kafka import TopicPartition
 from faust.exceptions import ImproperlyConfigured
 from faust.transport import consumer as faust_consumer
-from faust.types import TP, ConsumerMessage
+from faust.types import TP, ConsumerMessage, Message
 
-from streamproc.kafka.leases import Batch, Lease
+from streamproc.kafka.leases import Lease
 from streamproc.kafka.reader import Reader, ReaderOptions
 
 __all__ = ["Consumer"]
@@ -34,6 +34,7 @@ log = structlog.get_logger()
 
 BATCH_RECORDS = 500
 """Most records of one message, where ``broker_max_poll_records`` does not say."""
+DEFAULT_PORT = 9092
 IDLE_SECONDS = 1.0
 """Longest sleep of the delivering task; it is woken when there is something to do."""
 RETRY_SECONDS = 0.2
@@ -64,7 +65,7 @@ class Consumer(faust_consumer.Consumer):
         self._assignment_tasks: set[asyncio.Task[None]] = set()
         self._reader = Reader(
             ReaderOptions(
-                brokers=brokers_of(self.transport.url, self.transport.default_port),
+                brokers=brokers_of(self.transport.url),
                 group=conf.id,
                 instance_id=conf.consumer_group_instance_id,
                 session_timeout_seconds=conf.broker_session_timeout,
@@ -157,7 +158,7 @@ class Consumer(faust_consumer.Consumer):
             lease.recall()
             raise
 
-    def _to_message(self, tp: TP, record: Batch) -> ConsumerMessage:
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         first = record.records[0]
         return ConsumerMessage(
             tp.topic,
@@ -182,7 +183,7 @@ class Consumer(faust_consumer.Consumer):
             lease.recall()
         self._work.set()
 
-    def ack(self, message: ConsumerMessage) -> bool:
+    def ack(self, message: Message) -> bool:
         """Let Faust forget ``message``; offsets do not move (see the module's docstring)."""
         message.acked = True
         self._unacked_messages.discard(message)
@@ -289,9 +290,9 @@ class Consumer(faust_consumer.Consumer):
         raise _unsupported("creating topics (use `streamproc topics apply`)")
 
 
-def brokers_of(urls: Iterable[Any], default_port: int) -> str:
+def brokers_of(urls: Iterable[Any]) -> str:
     """Return Faust's broker URLs as librdkafka's ``bootstrap.servers``."""
-    return ",".join(f"{url.host or '127.0.0.1'}:{url.port or default_port}" for url in urls)
+    return ",".join(f"{url.host or '127.0.0.1'}:{url.port or DEFAULT_PORT}" for url in urls)
 
 
 async def _wait_for(event: asyncio.Event, seconds: float) -> None:

@@ -19,7 +19,7 @@ it. Agents on it are written like this, and lose nothing however they end::
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import confluent_kafka
@@ -29,11 +29,11 @@ from faust.transport import base
 from faust.types import TP, RecordMetadata
 
 from streamproc.errors import RetryableError
-from streamproc.kafka.consumer import Consumer, brokers_of
+from streamproc.kafka.consumer import DEFAULT_PORT, Consumer, brokers_of
 from streamproc.kafka.leases import Batch
 from streamproc.kafka.producer import BatchProducer, Outgoing
 
-__all__ = ["BatchSchema", "Producer", "Transport"]
+__all__ = ["BatchSchema", "Producer", "Transport", "batch_producer"]
 
 
 class BatchSchema(faust.Schema[None, Batch]):
@@ -61,7 +61,7 @@ class Producer(base.Producer):
         """Make the producer."""
         await super().on_start()
         self.batches = BatchProducer(
-            brokers_of(self.transport.url, Transport.default_port),
+            brokers_of(self.transport.url),
             self.app.conf.id,
             self.request_timeout,
         )
@@ -114,12 +114,21 @@ class Producer(base.Producer):
         return False
 
 
-async def _metadata(delivered: Awaitable[None], topic: str) -> RecordMetadata:
+async def _metadata(delivered: Awaitable[Sequence[int]], topic: str) -> RecordMetadata:
     try:
-        await delivered
+        refused = await delivered
     except RetryableError as error:
         raise ProducerSendError(str(error)) from None
+    if refused:
+        raise ProducerSendError("the topic refuses the message")
     return RecordMetadata(topic, -1, TP(topic, -1), -1)
+
+
+def batch_producer(app: faust.App) -> BatchProducer:
+    """Return the producer that an app on this transport sends batches with."""
+    producer = app.producer
+    assert isinstance(producer, Producer), "the app is not on this transport"
+    return producer.batches
 
 
 class Transport(base.Transport):
@@ -128,5 +137,5 @@ class Transport(base.Transport):
     Consumer = Consumer
     Producer = Producer
 
-    default_port = 9092
+    default_port = DEFAULT_PORT
     driver_version = f"confluent_kafka={confluent_kafka.__version__}"

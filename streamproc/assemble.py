@@ -1,0 +1,99 @@
+"""From settings to the parts of a process: the one place where files, keys and folders are read.
+
+An edge: imports ``settings`` and the core; knows no Kafka.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from streamproc.deadletters import sealer
+from streamproc.decode import Limits
+from streamproc.detect import Detector, Recognition, key_words
+from streamproc.errors import ConfigError, Problem
+from streamproc.identity import View
+from streamproc.pipeline import Parts, Pipeline
+from streamproc.redact import KeyRing, Redactor, Tokens, parse_key_ring
+from streamproc.rules import Plan, Ruleset, load_ruleset
+from streamproc.settings import Settings, cache_directory, variable_name
+from streamproc.shipped import shipped
+
+__all__ = ["load_key_ring", "load_rules", "make_pipeline"]
+
+OTHERS_MAY_READ = 0o077
+
+
+def load_rules(settings: Settings) -> Ruleset:
+    """Return the ruleset of the settings' folder, or the shipped one.
+
+    Raises:
+        ConfigError: With every problem of the file.
+    """
+    return load_ruleset(settings.rules.directory or shipped("rules"))
+
+
+def load_key_ring(settings: Settings) -> KeyRing:
+    """Return the key ring of the settings.
+
+    Raises:
+        ConfigError: None is configured, or it cannot be read, or others can read its file.
+    """
+    if settings.keys.ring is not None:
+        source = variable_name("keys", "ring")
+        return parse_key_ring(settings.keys.ring.get_secret_value(), source)
+    if settings.keys.file is None:
+        raise ConfigError(
+            Problem(
+                "settings",
+                "keys.file",
+                "no key ring is configured; make one with `streamproc keys generate`",
+            )
+        )
+    return parse_key_ring(_secret(settings.keys.file), str(settings.keys.file))
+
+
+def make_pipeline(settings: Settings, ring: KeyRing, view: View) -> Pipeline:
+    """Return the pipeline of the settings; takes seconds, for the detector's models.
+
+    Raises:
+        ConfigError: With every problem of the rules, or of the public key.
+    """
+    ruleset = load_rules(settings)
+    public_key = settings.dead_letters.public_key
+    seal = sealer(public_key) if public_key is not None else None
+    detector = Detector(
+        Recognition(ruleset.entities, ruleset.minimum_score),
+        cache=cache_directory(settings),
+        memo_entries=settings.worker.memo_entries,
+    )
+    fingerprint = _fingerprint(ruleset.fingerprint, detector.fingerprint)
+    plan = Plan(ruleset, key_words)
+    limits = settings.limits
+    return Pipeline(
+        Parts(
+            limits=Limits(limits.event_bytes, limits.depth, limits.text_characters),
+            plan=plan,
+            detector=detector,
+            redactor=Redactor(plan, Tokens(ring), fingerprint),
+            view=view,
+            seal=seal,
+            ruleset=fingerprint,
+        )
+    )
+
+
+def _fingerprint(*parts: str) -> str:
+    # Rules alone do not say what a row went through: other recognizers find other things.
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _secret(file: Path) -> str:
+    try:
+        if file.stat().st_mode & OTHERS_MAY_READ:
+            raise ConfigError(Problem(str(file), "", "others may read it; run chmod 600 on it"))
+        return file.read_text(encoding="ascii")
+    except OSError as error:
+        raise ConfigError(Problem(str(file), "", f"cannot be read: {error.strerror}")) from None
+    except UnicodeDecodeError:
+        raise ConfigError(Problem(str(file), "", "is not a key ring")) from None

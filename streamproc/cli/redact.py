@@ -1,0 +1,123 @@
+"""``streamproc redact``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from streamproc.cli import EXIT_DEAD_LETTERS, settings_of
+
+if TYPE_CHECKING:
+    from streamproc.events import DeadLetter, Record
+    from streamproc.pipeline import Result
+    from streamproc.redact import KeyRing
+    from streamproc.settings import Settings
+
+__all__ = ["redact"]
+
+BATCH_LINES = 500
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option(
+    "--rules",
+    "rules_directory",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder of the ruleset, or its file [default: that of the settings, or the shipped one].",
+)
+@click.option("--manifest", is_flag=True, help="Write what was done beside each event.")
+@click.pass_context
+def redact(
+    ctx: click.Context, file: BinaryIO, rules_directory: Path | None, *, manifest: bool
+) -> None:
+    """Redact JSON lines, offline: FILE or standard input to standard output, in order.
+
+    Events that cannot go on are told as JSON lines on standard error, without their values, and
+    the exit code is then 3. Without a configured key ring one is made for this run.
+    """
+    from streamproc import telemetry
+    from streamproc.assemble import make_pipeline
+    from streamproc.identity import View
+
+    settings = settings_of(ctx).settings
+    if rules_directory is not None:
+        rules = settings.rules.model_copy(update={"directory": rules_directory})
+        settings = settings.model_copy(update={"rules": rules})
+    telemetry.configure(settings.log)
+    pipeline = make_pipeline(settings, _key_ring(settings), View())
+    dead = 0
+    try:
+        for batch in _batches(_records(file)):
+            dead += _write(pipeline.run(batch), manifest=manifest)
+    except BrokenPipeError:  # whoever reads us has enough
+        sys.stderr.close()
+    sys.exit(EXIT_DEAD_LETTERS if dead else 0)
+
+
+def _key_ring(settings: Settings) -> KeyRing:
+    import secrets
+
+    from streamproc.assemble import load_key_ring
+    from streamproc.redact import KeyRing
+    from streamproc.redact.keys import KEY_BYTES
+
+    if settings.keys.file is not None or settings.keys.ring is not None:
+        return load_key_ring(settings)
+    click.echo("No key ring is configured: tokens are made with one for this run alone.", err=True)
+    return KeyRing("k1", {"k1": secrets.token_bytes(KEY_BYTES)})
+
+
+def _records(file: BinaryIO) -> Iterator[Record]:
+    from streamproc.events import Micros, Origin, Record
+
+    name = getattr(file, "name", "")
+    source = name if isinstance(name, str) and name != "<stdin>" else "stdin"
+    for number, line in enumerate(file):
+        value = line.rstrip(b"\r\n")
+        if value:
+            yield Record(Origin(source, 0, number), None, value, Micros(0))
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    remaining = iter(records)
+    while batch := list(islice(remaining, BATCH_LINES)):
+        yield batch
+
+
+def _write(result: Result, *, manifest: bool) -> int:
+    import orjson
+
+    from streamproc.events import DeadLetter
+
+    dead = 0
+    lines = []
+    for outcome, redacted in zip(result.outcomes, result.redacted, strict=True):
+        if isinstance(outcome, DeadLetter):
+            dead += 1
+            click.echo(orjson.dumps(_told(outcome)), err=True)
+        elif redacted is not None:
+            entries = [entry._asdict() for entry in redacted.manifest]
+            body = {"event": redacted.body, "manifest": entries} if manifest else redacted.body
+            lines.append(orjson.dumps(body))
+    if lines:
+        sys.stdout.buffer.write(b"\n".join(lines) + b"\n")
+        sys.stdout.buffer.flush()
+    return dead
+
+
+def _told(letter: DeadLetter) -> dict[str, object]:
+    import orjson
+
+    return {
+        "line": letter.origin.offset + 1,
+        "stage": letter.stage,
+        "code": letter.code,
+        "path": letter.path,
+        "view": orjson.Fragment(letter.view),
+    }

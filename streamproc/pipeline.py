@@ -1,0 +1,164 @@
+"""The way of a batch, from records to rows, dead letters and links: pure, and readable from here.
+
+    decode → survey → detect → redact → enrich → row
+
+One detector call serves the whole batch. What is wrong with one event makes it a dead letter and
+costs the others nothing: refused by a stage (:class:`~streamproc.errors.EventError`), or a fault of
+ours, which is logged by its type and place alone and has the code ``internal_error``. No event
+passes a stage that failed.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+import structlog
+
+from streamproc.deadletters import Seal, dead_letter
+from streamproc.decode import Limits, decode
+from streamproc.detect import Detector
+from streamproc.errors import EventError, Stage
+from streamproc.events import Dropped, Enriched, Finding, Link, Outcome, Record, Redacted
+from streamproc.identity import View, links_of
+from streamproc.redact import Redactor, Survey, survey
+from streamproc.rules import Plan
+from streamproc.warehouse.rows import to_row
+
+__all__ = ["Parts", "Pipeline", "Result"]
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+MadeT = TypeVar("MadeT")
+Findings = tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a pipeline is made of."""
+
+    limits: Limits
+    plan: Plan
+    detector: Detector
+    redactor: Redactor
+    view: View
+    seal: Seal | None
+    ruleset: str
+    """Fingerprint of rules and detectors together."""
+
+
+class Result(NamedTuple):
+    """What a batch became: one outcome for each record, in order, and the links it states."""
+
+    outcomes: Sequence[Outcome]
+    links: Sequence[Link]
+    redacted: Sequence[Redacted | None]
+    """The redacted event of each record that became a row, for those who want no row."""
+
+
+class Searched(NamedTuple):
+    """A surveyed event and what was found in its texts and keys."""
+
+    found: Survey
+    findings: Sequence[Findings]
+    key_findings: Sequence[Findings]
+
+
+class Pipeline:
+    """Takes batches all the way. For one thread at a time."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Keep the parts."""
+        self._parts = parts
+        self.ruleset = parts.ruleset
+
+    def run(self, records: Sequence[Record]) -> Result:
+        """Return what ``records`` became; a link of one event counts for the next one already."""
+        surveyed = [self._attempt("decode", record, self._survey) for record in records]
+        searched = self._search(surveyed)
+        links: dict[Link, None] = {}
+        outcomes: list[Outcome] = []
+        kept: list[Redacted | None] = []
+        for record, item in zip(records, searched, strict=True):
+            redacted: Redacted | None = None
+            outcome: Outcome | EventError
+            if isinstance(item, EventError):
+                outcome = item
+            else:
+                made = self._attempt("redact", item, self._redact)
+                if isinstance(made, Redacted):
+                    redacted = made
+                    outcome = self._attempt("row", (made, links), self._row)
+                else:
+                    outcome = made
+            if isinstance(outcome, EventError):
+                outcome = self._letter(record, outcome)
+                redacted = None
+            outcomes.append(outcome)
+            kept.append(redacted)
+        return Result(outcomes, list(links), kept)
+
+    # -- stages -----------------------------------------------------------------------------------
+
+    def _survey(self, record: Record) -> Survey:
+        return survey(decode(record, self._parts.limits), self._parts.plan)
+
+    def _search(self, surveyed: Sequence[Survey | EventError]) -> Iterable[Searched | EventError]:
+        events = [item for item in surveyed if isinstance(item, Survey)]
+        try:
+            found = iter(self._detect(events))
+        except EventError:
+            # Some event's text makes a detector fail: one by one, to fail that event alone.
+            found = iter([self._attempt("detect", event, self._detect_one) for event in events])
+        return [item if isinstance(item, EventError) else next(found) for item in surveyed]
+
+    def _detect(self, events: Sequence[Survey]) -> list[Searched | EventError]:
+        texts = [text for event in events for text in (*event.texts, *event.key_texts)]
+        found = iter(self._parts.detector.detect(texts))
+        return [
+            Searched(
+                event,
+                list(islice(found, len(event.texts))),
+                list(islice(found, len(event.key_texts))),
+            )
+            for event in events
+        ]
+
+    def _detect_one(self, event: Survey) -> Searched | EventError:
+        return self._detect([event])[0]
+
+    def _redact(self, searched: Searched) -> Redacted | Dropped:
+        return self._parts.redactor.redact(*searched)
+
+    def _row(self, made: tuple[Redacted, dict[Link, None]]) -> Outcome:
+        redacted, links = made
+        for link in links_of(redacted):
+            self._parts.view.add(link)
+            links[link] = None
+        return to_row(Enriched(redacted, self._parts.view.resolve(redacted.subject)))
+
+    # -- failures ---------------------------------------------------------------------------------
+
+    def _attempt(
+        self, stage: Stage, given: T, function: Callable[[T], MadeT]
+    ) -> MadeT | EventError:
+        try:
+            return function(given)
+        except EventError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - one event must not stop all others
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.error(  # noqa: TRY400 - a traceback's text may quote a value
+                "an event met a fault of ours",
+                stage=stage,
+                fault=type(error).__name__,
+                place=f"{place.filename.rpartition('/')[2]}:{place.lineno}",
+            )
+            return EventError(stage, "internal_error")
+
+    def _letter(self, record: Record, error: EventError) -> Outcome:
+        return dead_letter(record, error, ruleset=self.ruleset, seal=self._parts.seal)

@@ -1,0 +1,29 @@
+"""Redaction: findings and rules to new values, and a manifest of what was done.
+
+==============  ===================================================================================
+``keys``        the key ring, and a key for each purpose
+``tokens``      keyed tokens: one value, one token, however it is written
+``operators``   what can be done with a value
+``survey``      the walk over an event: what is to be searched, what is decided without
+``redact``      findings and decisions to the redacted event
+==============  ===================================================================================
+
+Imports ``events``, ``errors``, ``rules`` and ``detect``'s plain types; no I/O, no clock. Numbers
+are decided by rules on whole fields; inside numbers nothing is searched.
+"""
+
+from streamproc.redact.keys import KeyRing, parse_key_ring, write_key_ring
+from streamproc.redact.redact import Redactor
+from streamproc.redact.survey import Survey, survey
+from streamproc.redact.tokens import TOKEN, Tokens
+
+__all__ = [
+    "TOKEN",
+    "KeyRing",
+    "Redactor",
+    "Survey",
+    "Tokens",
+    "parse_key_ring",
+    "survey",
+    "write_key_ring",
+]
