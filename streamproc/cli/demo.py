@@ -64,6 +64,8 @@ def demo(
     settings = settings_of(ctx).settings
     records = _records(events_file, count, seed)
     plan = Plan(records, _folder(directory), settings, ctx.find_root().obj)
+    if plan.makes_keys:
+        click.echo("No key ring is configured: tokens are made with one for this run.", err=True)
     report = _run(plan)
     if as_json:
         from streamproc.demo.report import to_json

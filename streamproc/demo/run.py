@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from streamproc.demo.records import Generated
 from streamproc.demo.tap import Tap
 from streamproc.errors import RetryableError
 from streamproc.kafka.embedded import PARTITIONS, EmbeddedBroker
+from streamproc.redact.keys import KEY_BYTES, write_key_ring
 from streamproc.settings import Settings, variable_name
 
 __all__ = ["Arrived", "Plan", "Run", "Show", "run_demo"]
@@ -59,6 +61,11 @@ class Plan:
     def warehouse(self) -> Path:
         """The database file the loader writes."""
         return self.directory / "warehouse.duckdb"
+
+    @property
+    def makes_keys(self) -> bool:
+        """Whether the run needs a key ring of its own, none being configured."""
+        return self.settings.keys.file is None and self.settings.keys.ring is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,10 +286,16 @@ def _environment(plan: Plan, brokers: str) -> dict[str, str]:
         ("log", "format"): "json",
         ("log", "progress_seconds"): "0.5",
     }
-    keys = plan.settings.keys
-    if keys.file is None and keys.ring is None:
-        ours["keys", "file"] = str(plan.directory / "keys")
+    if plan.makes_keys:
+        ours["keys", "file"] = str(_key_ring(plan.directory / "keyring.json"))
     return {**os.environ, **{variable_name(*name): value for name, value in ours.items()}}
+
+
+def _key_ring(file: Path) -> Path:
+    ring = write_key_ring("demo", {"demo": secrets.token_bytes(KEY_BYTES)})
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+        opened.write(ring)
+    return file
 
 
 def _search_files(plan: Plan, check: LeakCheck) -> None:
