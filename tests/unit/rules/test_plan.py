@@ -1,0 +1,114 @@
+from collections.abc import Sequence
+
+import pytest
+
+from streamproc.detect import key_words
+from streamproc.rules import Plan, parse_ruleset
+from streamproc.rules import plan as plan_module
+
+RULES = """\
+version: 1
+name: plan
+entities: [EMAIL_ADDRESS, IP_ADDRESS, PHONE_NUMBER]
+operators: {default: replace, EMAIL_ADDRESS: hash}
+rules:
+  - {name: note-phones, fields: [properties.note], entities: [PHONE_NUMBER], operator: redact}
+  - {name: note-all, fields: ["properties.*"], entities: [PHONE_NUMBER, IP_ADDRESS], operator: keep}
+  - {name: first, fields: ["**.firstName", traits.name], entity: PERSON, operator: hash}
+  - {name: second, fields: ["**.firstName"], entity: PERSON, operator: redact}
+  - {name: below, fields: ["context.device.**"], entity: DEVICE, operator: drop}
+  - {name: items, fields: ["properties.products[*].sku"], entity: SKU, operator: redact}
+"""
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return Plan(parse_ruleset(RULES, "rules.yaml"), key_words)
+
+
+def whole(plan: Plan, path: Sequence[str | int]) -> str | None:
+    action = plan.policy(path).whole
+    return action and action.rule
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        (["firstName"], "first"),
+        (["context", "traits", "first_name"], "first"),
+        (["a", "b", 0, "c", "FirstName"], "first"),
+        (["traits", "name"], "first"),
+        (["context", "traits", "name"], None),
+        (["traits", "name", "first"], None),
+        (["context", "device"], "below"),
+        (["context", "device", "os", "version"], "below"),
+        (["context"], None),
+        (["properties", "products", 3, "sku"], "items"),
+        (["properties", "products", "sku"], "items"),
+        (["properties", "products"], None),
+        ([], None),
+    ],
+)
+def test_the_first_rule_on_a_field_decides_its_value(
+    plan: Plan, path: Sequence[str | int], rule: str | None
+) -> None:
+    assert whole(plan, path) == rule
+
+
+@pytest.mark.parametrize(
+    ("path", "entity", "rule", "operator"),
+    [
+        (["properties", "note"], "PHONE_NUMBER", "note-phones", "redact"),
+        (["properties", "note"], "IP_ADDRESS", "note-all", "keep"),
+        (["properties", "note"], "EMAIL_ADDRESS", "operators.EMAIL_ADDRESS", "hash"),
+        (["properties", "other", 1], "PHONE_NUMBER", "note-all", "keep"),
+        (["traits", "other"], "PHONE_NUMBER", "operators.PHONE_NUMBER", "replace"),
+    ],
+)
+def test_the_first_rule_on_a_finding_decides_it_and_operators_the_rest(
+    plan: Plan, path: Sequence[str | int], entity: str, rule: str, operator: str
+) -> None:
+    action = plan.policy(path).action(entity)
+    assert (action.rule, action.operator.name) == (rule, operator)
+
+
+def test_the_context_of_a_field_is_its_key_and_where_that_is_generic_the_one_above(
+    plan: Plan,
+) -> None:
+    phone = plan.below(plan.root, "homePhone")
+    assert phone.context == ("home", "phone")
+    assert plan.below(phone, "number").context == ("home", "phone", "number")
+    assert plan.below(phone, "model").context == ("model",)
+
+
+@pytest.mark.parametrize(
+    ("key", "plain"),
+    [
+        ("firstName", True),
+        ("utm_source", True),
+        ("address1", True),
+        ("jane@example.com", False),
+        ("Jane Doe", False),
+        ("5552125", False),
+        ("a1b2c3d4e5", False),
+        ("x" * 33, False),
+        ("größe", False),
+        ("", False),
+    ],
+)
+def test_a_key_is_plain_if_it_cannot_be_personal_data(plan: Plan, key: str, plain: bool) -> None:
+    assert plan.below(plan.root, key).plain is plain
+
+
+def test_fields_past_the_bound_are_worked_out_each_time_and_as_right(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_module, "KEPT_FIELDS", 2)
+    for number in range(10):
+        assert whole(plan, [f"key{number}", "firstName"]) == "first"
+    assert len(plan.root.fields) + sum(len(f.fields) for f in plan.root.fields.values()) == 2
+
+
+def test_a_huge_key_is_not_remembered(plan: Plan) -> None:
+    plan.below(plan.root, "k" * 10_000)
+    assert not plan.root.fields
