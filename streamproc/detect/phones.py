@@ -8,8 +8,7 @@ text, whether there is a digit in it or not. Here a region is only asked where i
   many digits as the numbering plan of its region says, and nothing the parser does adds a digit.
   So a text whose longest row of such digits is shorter than the shortest number of a region, and
   than the shortest international number after that region's dialling prefix, has no number of that
-  region. :data:`ROW` lets the prefilter (``scan``) see such rows; the digits are counted
-  then.
+  region. :data:`ROW` lets the prefilter (``scan``) see such rows; then the digits are counted.
 * The counting does not hold where a plus sign stands for the dialling prefix, or where letters
   can count as digits (the words for an extension). :data:`EXTENSION` is the prefilter's pattern for
   those words; such texts go to every region.
