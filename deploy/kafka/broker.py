@@ -235,7 +235,7 @@ def _command(main_class: str, *arguments: str) -> list[str]:
 @functools.cache
 def _java() -> str:
     home = os.environ.get("JAVA_HOME")
-    java = shutil.which("java", path=str(Path(home) / "bin") if home else None)
+    java = (home and shutil.which("java", path=str(Path(home) / "bin"))) or shutil.which("java")
     if java is None:
         raise BrokerError(f"Java {JAVA_MAJOR} is not installed")
     told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603

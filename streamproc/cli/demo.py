@@ -76,7 +76,7 @@ def demo(
 
         from streamproc.demo.report import render
 
-        render(report, Console())
+        render(report, Console(width=None if Console().is_terminal else 160))
     sys.exit(0 if report.succeeded else 1)
 
 

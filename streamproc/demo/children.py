@@ -83,7 +83,8 @@ class Child:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        parsed = json.loads(line)
+        # Libraries write to the same stream, control characters for a terminal among it.
+        parsed = json.loads(line[line.find(b"{") :])
     except ValueError:
-        return None  # a warning of an interpreter or a library
+        return None
     return parsed if isinstance(parsed, dict) else None

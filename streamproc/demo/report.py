@@ -191,7 +191,9 @@ def _findings(report: Report) -> Group:
 
 
 def _before_and_after(report: Report) -> Group:
-    table = Table("Path", "Before", "After", box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for heading in ("Path", "Before", "After"):
+        table.add_column(heading, overflow="fold")
     for change in report.changes:
         table.add_row(
             *(

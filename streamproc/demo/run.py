@@ -125,7 +125,7 @@ def run_demo(plan: Plan, show: Show) -> Run:
             show.stage("starting worker and loader")
             with _flowing(plan, broker, tap) as flow:
                 flow.wait_until_ready()
-                show.stage("events")
+                show.stage("publishing events")
                 seconds = flow.publish_all(show.progress)
                 show.stage("stopping worker and loader")
                 duplicates = flow.stop()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import wait_until
 
 from streamproc.demo import Mix, generate
 
@@ -90,6 +92,24 @@ def test_own_events_come_with_the_report_for_people(tmp_path: Path) -> None:
     assert "41  events in" in done.stdout
     assert "before and after" in done.stdout
     assert "planted values leaked" in done.stdout
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_no_process_behind(tmp_path: Path, how: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamproc", "demo", "--count", "5000", "--dir", str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    log = tmp_path / "worker.log"
+    wait_until(lambda: log.exists() and "worker ready" in log.read_text())
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(children) == 2
+
+    process.send_signal(how)
+
+    assert process.wait(30) != 0
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
 def test_a_worker_that_cannot_start_ends_the_demo_with_its_last_words(
