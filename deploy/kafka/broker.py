@@ -295,8 +295,9 @@ def main(port: int, directory: Path | None) -> None:
     try:
         with KafkaBroker(directory, port) as broker:
             click.echo(f"Kafka listens on {broker.bootstrap}; Ctrl-C stops it.")
-            with contextlib.suppress(KeyboardInterrupt):
-                raise SystemExit(broker.wait())
+            raise SystemExit(broker.wait())
+    except KeyboardInterrupt:
+        return  # the broker is stopped and its folder removed by now
     except BrokerError as error:
         raise click.ClickException(str(error)) from None
 
