@@ -19,7 +19,15 @@ from streamproc.settings import LogSettings
 __all__ = ["Totals", "configure"]
 
 OURS = "streamproc"
-QUIET = ("faust", "mode", "aiokafka", "asyncio", "librdkafka")
+QUIET = (
+    "faust",
+    "mode",
+    "aiokafka",
+    "asyncio",
+    "librdkafka",
+    "streamproc.kafka.consumer",  # Faust's own lines about our services, and our warnings
+    "streamproc.kafka.transport",
+)
 SILENT = ("presidio-analyzer",)
 """Warns about every recognizer of another language; its texts are not ours to vouch for."""
 

@@ -1,0 +1,185 @@
+"""The worker under faults, on real Kafka: nothing lost, nothing doubled in the warehouse."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+from broker import KafkaBroker
+from brokers import Broker
+from processes import running, wait_until
+from workplace import Workplace
+
+from streamproc.demo import Generated, Mix, generate
+
+EVENTS = int(os.environ.get("STREAMPROC_TEST_FAULT_EVENTS", "10000"))
+KILLS = int(os.environ.get("STREAMPROC_TEST_FAULT_KILLS", "4"))
+
+
+def numbered(count: int, text: str = "") -> list[Generated]:
+    events = (
+        {"type": "track", "event": "E", "userId": f"u{n % 50}", "messageId": f"m{n}", "text": text}
+        for n in range(count)
+    )
+    return [
+        Generated(orjson.dumps(event), event["userId"].encode(), event["messageId"], ())
+        for event in events
+    ]
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(1_500)
+def test_kills_of_the_worker_lose_and_double_nothing(kafka: Broker, tmp_path: Path) -> None:
+    place = Workplace(kafka, tmp_path)
+    records = list(generate(EVENTS, 21, Mix(malformed=0.0)))
+    seed = int(os.environ.get("STREAMPROC_TEST_FAULT_SEED", "7"))
+    rng = random.Random(seed)
+    place.publish(records)
+
+    killed_at = []
+    for number in range(KILLS):
+        goal = (number + 1) * EVENTS // (KILLS + 2)
+        with place.worker(worker_instance_id="the-one") as worker:
+            worker.wait_for("worker ready")
+            wait_until(lambda goal=goal: place.committed() >= goal, 300)
+            time.sleep(rng.random())  # anywhere in a batch
+            worker.kill()
+            killed_at.append(place.committed())
+    with place.ready_worker(worker_instance_id="the-one") as worker:
+        place.wait_until_processed(EVENTS, 300)
+        assert worker.stop() == 0
+    summary = place.load()
+
+    loaded = place.message_ids()
+    assert loaded.keys() == {made.message_id for made in records}, f"seed {seed}"
+    assert set(loaded.values()) == {1}
+    assert killed_at[-1] < EVENTS, "every kill has to hit a worker that has work"
+    assert summary["rows"] == EVENTS
+    print(f"\n{KILLS} kills at {killed_at}: {summary}")  # noqa: T201 - the figure, with -s
+
+
+@pytest.mark.kafka
+def test_workers_that_come_and_go_lose_and_double_nothing(kafka: Broker, tmp_path: Path) -> None:
+    place = Workplace(kafka, tmp_path)
+    place.publish(numbered(6_000))
+
+    with place.ready_worker(worker_batch_records=50) as first:
+        with place.ready_worker(worker_batch_records=50) as second:
+            second.wait_for("worker progress")
+            assert second.stop() == 0
+        place.wait_until_processed(6_000)
+        assert first.stop() == 0
+    summary = place.load()
+
+    assert (summary["rows"], summary["duplicates"]) == (6_000, 0)  # clean stops double nothing
+
+
+@pytest.mark.kafka
+def test_a_worker_that_was_stopped_past_its_session_does_no_harm(
+    kafka: Broker, tmp_path: Path
+) -> None:
+    place = Workplace(kafka, tmp_path)
+    place.publish(numbered(3_000))
+
+    with place.ready_worker(worker_batch_records=20) as sleeper:
+        sleeper.wait_for("worker progress")
+        sleeper.send(signal.SIGSTOP)
+        with place.ready_worker() as other:
+            place.wait_until_processed(3_000)
+            sleeper.send(signal.SIGCONT)  # finishes its batch, and finds it lost
+            time.sleep(2)
+            place.publish(numbered(100, "again"))
+            place.wait_until_processed(3_100)
+            assert sleeper.stop() == 0
+            assert other.stop() == 0
+    place.load()
+
+    assert set(place.message_ids().values()) == {1}
+    assert len(place.message_ids()) == 3_000
+
+
+@pytest.mark.kafka
+def test_a_broker_that_goes_away_and_comes_back_is_waited_for(
+    own_kafka: KafkaBroker, tmp_path: Path
+) -> None:
+    place = Workplace(Broker(own_kafka.bootstrap, "kafka"), tmp_path)
+    place.publish(numbered(4_000))
+
+    with place.ready_worker(worker_batch_records=50) as worker:
+        worker.wait_for("worker progress")
+        own_kafka.kill()
+        worker.wait_for("brokers cannot be reached")
+        own_kafka.start()
+        place.wait_until_processed(4_000)
+        assert worker.stop() == 0
+    place.load()
+
+    assert place.message_ids().keys() == {f"m{number}" for number in range(4_000)}
+    assert not any("Traceback" in line for line in worker.lines)
+
+
+@pytest.mark.kafka
+def test_a_worker_whose_messages_are_not_delivered_stops_and_commits_nothing(
+    own_kafka: KafkaBroker, tmp_path: Path
+) -> None:
+    place = Workplace(Broker(own_kafka.bootstrap, "kafka"), tmp_path)
+    place.publish(numbered(2_000))
+
+    settings = {
+        "kafka_delivery_timeout_seconds": 2,
+        "worker_retries": 2,
+        "worker_batch_records": 50,
+    }
+    with place.ready_worker(**settings) as worker:
+        worker.wait_for("worker progress")
+        own_kafka.kill()
+        worker.wait_for("worker cannot go on")
+        assert worker.wait() == 1
+    own_kafka.start()
+    with place.ready_worker() as worker:
+        place.wait_until_processed(2_000)
+        worker.stop()
+    place.load()
+
+    assert place.message_ids().keys() == {f"m{number}" for number in range(2_000)}
+    assert set(place.message_ids().values()) == {1}
+
+
+@pytest.mark.kafka
+def test_a_row_the_topic_refuses_becomes_a_dead_letter(kafka: Broker, tmp_path: Path) -> None:
+    topics = kafka.names("refused")
+    for name in (topics.raw, topics.dead, topics.links):
+        kafka.create(name)
+    kafka.create(topics.load, config={"max.message.bytes": "20000"})
+    place = Workplace(kafka, tmp_path, topics)
+    large = numbered(1, " ".join(str(number) for number in range(20_000)))
+    place.publish([*numbered(50)[:25], *large, *numbered(50)[25:]])
+
+    with place.ready_worker() as worker:
+        place.wait_until_processed(51)
+        worker.stop()
+    place.load()
+
+    letters = place.dead_letters()
+    assert [(letter.stage, letter.code) for letter in letters] == [("publish", "refused_by_broker")]
+    assert len(place.message_ids()) == 50
+
+
+@pytest.mark.kafka
+def test_a_worker_without_a_broker_says_so_and_waits(
+    tmp_path: Path, own_kafka: KafkaBroker
+) -> None:
+    place = Workplace(Broker(own_kafka.bootstrap, "kafka"), tmp_path)
+    own_kafka.stop()
+
+    with running(["-m", "streamproc", "worker"], place.environment()) as worker:
+        worker.wait_for("brokers cannot be reached")
+        own_kafka.start()
+        worker.wait_for("worker ready")
+        assert worker.stop() == 0
+    assert not any("Traceback" in line for line in worker.lines)
