@@ -4,8 +4,10 @@
 ``keys``        the key ring, and a key for each purpose
 ``tokens``      keyed tokens: one value, one token, however it is written
 ``operators``   what can be done with a value
+``places``      where values stand, and how they are changed there
 ``survey``      the walk over an event: what is to be searched, what is decided without
-``redact``      findings and decisions to the redacted event
+``siblings``    names that an event states in one field, found again in its other texts
+``redact``      findings and decisions to the redacted event and its manifest
 ==============  ===================================================================================
 
 Imports ``events``, ``errors``, ``rules`` and ``detect``'s plain types; no I/O, no clock. Numbers

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 from urllib.parse import quote, unquote
 
-from streamproc.detect import find_known, resolve_overlaps
 from streamproc.events import (
     Dropped,
     Event,
@@ -15,13 +15,13 @@ from streamproc.events import (
     Redacted,
     RedactedBody,
     Subject,
-    path_text,
 )
 from streamproc.redact.operators import WRITTEN, rewritten
-from streamproc.redact.survey import Place, Survey, Trail, WholeField
+from streamproc.redact.places import Place, Trail, drop, path_of, rename
+from streamproc.redact.siblings import with_siblings
+from streamproc.redact.survey import Survey, WholeField
 from streamproc.redact.tokens import Tokens
 from streamproc.rules import Action, Drop, DropEvent, Hash, Plan, Redact
-from streamproc.rules.plan import PLAIN_KEY
 
 __all__ = ["Redactor"]
 
@@ -29,11 +29,8 @@ Findings = tuple[Finding, ...]
 
 DECODING_ROUNDS = 3
 """How often percent-encoding is undone before a value is hashed, as detection does."""
-STRUCTURAL = frozenset({"event", "category", "channel", "messageId"})
-"""Fields of the event itself that name things, where a person's name is a coincidence."""
 
-
-GONE = object()
+SUBJECT_FIELDS = ("userId", "anonymousId", "previousId")
 MESSAGE_ID: Trail = (None, "messageId")
 
 
@@ -63,8 +60,11 @@ class Redactor:
 
         Args:
             found: The survey of the event.
-            findings: What was found in each of its texts.
-            key_findings: What was found in each of its keys that were searched.
+            findings: What was found in each of its texts: sorted by start, not overlapping.
+            key_findings: The same for each of its keys that were searched.
+
+        Raises:
+            EventError: The event states too many names to look for.
         """
         event = found.event
         subject = self._subject(event)
@@ -89,68 +89,69 @@ class Redactor:
     ) -> tuple[tuple[ManifestEntry, ...], str]:
         manifest: list[ManifestEntry] = []
         message_id = found.event.message_id
-        names = [
-            whole.value
-            for whole in found.wholes
-            if whole.action.entity == "PERSON" and type(whole.value) is str
-        ]
         dropped: list[Place] = []
-        for place, text, in_text in zip(found.places, found.texts, findings, strict=True):
-            if names and " " in text.value and place.step not in STRUCTURAL:
-                in_text = _with_siblings(text.value, in_text, names)  # noqa: PLW2901 - refined
+        for place, text, in_text in zip(
+            found.places, found.texts, with_siblings(found, findings), strict=True
+        ):
             if not in_text:
                 continue
             if place.trail == MESSAGE_ID:
                 best = max(in_text, key=lambda finding: finding.score)
-                message_id = self._tokenise_message_id(
-                    found.event, best.entity, best.score, manifest
-                )
-            elif self._text(place, text.value, in_text, manifest):
+                message_id = self._message_id(found.event, best.entity, best.score, manifest)
+            elif (new := self._text(place, text.value, in_text, manifest)) is None:
                 dropped.append(place)
+            else:
+                place.holder[place.step] = new
         for whole in found.wholes:
             if whole.place.trail == MESSAGE_ID:
-                entity = whole.action.entity
-                message_id = self._tokenise_message_id(found.event, entity, 1.0, manifest)
+                message_id = self._message_id(found.event, whole.action.entity, 1.0, manifest)
             elif self._whole(whole, manifest):
                 dropped.append(whole.place)
-        _drop(dropped)
-        self._keys(found, key_findings, manifest)
+        drop(dropped)
+        # Deepest first: a new key above must not hide where the ones below stand.
+        for place, in_key in reversed(list(zip(found.key_places, key_findings, strict=True))):
+            if in_key:
+                self._key(place, in_key, manifest)
         return tuple(manifest), message_id
 
-    # -- texts ------------------------------------------------------------------------------------
+    # -- texts and keys ---------------------------------------------------------------------------
 
     def _text(
         self, place: Place, text: str, findings: Findings, manifest: list[ManifestEntry]
-    ) -> bool:
-        """Rewrite one text; return whether its field is to be dropped instead."""
-        policy = place.field.policy
-        written = _written_spans(text)
-        path = _path(place.trail)
-        drop = False
-        new = text
-        for finding in reversed(findings):  # from the end, so that earlier spans stay right
-            if any(start < finding.end and finding.start < end for start, end in written):
-                continue
-            action = policy.action(finding.entity)
+    ) -> str | None:
+        """Return the text without its findings, or None if its field is to be dropped."""
+        path = path_of(place.trail)
+        pieces: list[str] = []
+        at = 0
+        dropped = False
+        for finding in _beside_written(text, findings):
+            action = place.field.policy.action(finding.entity)
             manifest.append(self._entry(path, action, finding.score))
             if isinstance(action.operator, DropEvent):
                 raise EventDroppedError(action.rule)
             if isinstance(action.operator, Drop):
-                drop = True
+                dropped = True
             else:
-                piece = self._piece(action, text[finding.start : finding.end], finding.step)
-                new = new[: finding.start] + piece + new[finding.end :]
-        place.holder[place.step] = new
-        return drop
+                pieces += text[at : finding.start], self._piece(action, text, finding)
+                at = finding.end
+        return None if dropped else "".join((*pieces, text[at:]))
 
-    def _piece(self, action: Action, value: str, step: str) -> str:
-        if step != "url":
+    def _piece(self, action: Action, text: str, finding: Finding) -> str:
+        value = text[finding.start : finding.end]
+        if finding.step != "url":
             return rewritten(action, value, self._tokens)
         decoded = _decoded(value)
         new = rewritten(action, decoded, self._tokens)
         return value if new == decoded else quote(new, safe="*")
 
-    def _tokenise_message_id(
+    def _key(self, place: Place, findings: Findings, manifest: list[ManifestEntry]) -> None:
+        new = self._text(place, place.step, findings, manifest)
+        if new is None:
+            place.holder.pop(place.step, None)
+        elif new != place.step:
+            rename(place.holder, place.step, new)
+
+    def _message_id(
         self, event: Event, entity: str, score: float, manifest: list[ManifestEntry]
     ) -> str:
         # Whole, whatever the rules say of findings: rows are told apart by it, so two ids must
@@ -159,11 +160,8 @@ class Redactor:
             return event.message_id
         token = self._tokens.of_message_id(event.message_id)
         event.body["messageId"] = token
-        manifest.append(
-            ManifestEntry(
-                "messageId", entity, "message-id", "hash", score, self._tokens.key_version
-            )
-        )
+        version = self._tokens.key_version
+        manifest.append(ManifestEntry("messageId", entity, "message-id", "hash", score, version))
         return token
 
     # -- whole fields -----------------------------------------------------------------------------
@@ -173,12 +171,10 @@ class Redactor:
         place, _, action = whole
         if isinstance(action.operator, DropEvent):
             raise EventDroppedError(action.rule)
-        if isinstance(action.operator, Drop):
-            manifest.append(self._entry(_path(place.trail), action, 1.0))
-            return True
-        if self._rewrite_value(action, place.holder, place.step):
-            manifest.append(self._entry(_path(place.trail), action, 1.0))
-        return False
+        dropped = isinstance(action.operator, Drop)
+        if dropped or self._rewrite_value(action, place.holder, place.step):
+            manifest.append(self._entry(path_of(place.trail), action, 1.0))
+        return dropped
 
     def _rewrite_value(self, action: Action, holder: Any, step: Any) -> bool:
         """Rewrite ``holder[step]`` and, in an object or list, all in it; return if that changed."""
@@ -196,36 +192,6 @@ class Redactor:
         text = value if isinstance(value, str) else _number_text(value)
         holder[step] = rewritten(action, text, self._tokens)
         return bool(holder[step] != value)
-
-    # -- keys -------------------------------------------------------------------------------------
-
-    def _keys(
-        self, found: Survey, findings: Sequence[Findings], manifest: list[ManifestEntry]
-    ) -> None:
-        # Deepest first: a new key above must not hide where the ones below stand.
-        for place, in_key in reversed(list(zip(found.key_places, findings, strict=True))):
-            if in_key:
-                self._key(place, in_key, manifest)
-
-    def _key(self, place: Place, findings: Findings, manifest: list[ManifestEntry]) -> None:
-        key: str = place.step
-        new = key
-        written = _written_spans(key)
-        path = _path(place.trail)
-        for finding in reversed(findings):
-            if any(start < finding.end and finding.start < end for start, end in written):
-                continue
-            action = place.field.policy.action(finding.entity)
-            manifest.append(self._entry(path, action, finding.score))
-            if isinstance(action.operator, DropEvent):
-                raise EventDroppedError(action.rule)
-            if isinstance(action.operator, Drop):
-                place.holder.pop(key, None)
-                return
-            piece = self._piece(action, key[finding.start : finding.end], finding.step)
-            new = new[: finding.start] + piece + new[finding.end :]
-        if new != key:
-            _rename(place.holder, key, new)
 
     # -- the rest ---------------------------------------------------------------------------------
 
@@ -254,18 +220,30 @@ class Redactor:
         return self._tokens.ordering(event.message_id.encode())
 
 
-SUBJECT_FIELDS = ("userId", "anonymousId", "previousId")
-
-
-def _with_siblings(text: str, findings: Findings, names: Sequence[str]) -> Findings:
-    known = find_known(text, names)
-    return resolve_overlaps(text, [*findings, *known]) if known else findings
-
-
-def _written_spans(text: str) -> list[tuple[int, int]]:
+def _beside_written(text: str, findings: Findings) -> Iterator[Finding]:
+    """Yield ``findings`` without what redaction wrote before: only what is beside it is left."""
     if "tok_" not in text and "<" not in text:
-        return []
-    return [match.span() for match in WRITTEN.finditer(text)]
+        yield from findings
+        return
+    written = [match.span() for match in WRITTEN.finditer(text)]
+    first = 0  # both are sorted by start: what ends before one finding ends before all later ones
+    for finding in findings:
+        while first < len(written) and written[first][1] <= finding.start:
+            first += 1
+        at = finding.start
+        for start, end in islice(written, first, None):
+            if start >= finding.end:
+                break
+            yield from _piece_of(text, finding, at, start)
+            at = end
+        yield from _piece_of(text, finding, at, finding.end)
+
+
+def _piece_of(text: str, finding: Finding, start: int, end: int) -> Iterator[Finding]:
+    if start == finding.start and end == finding.end:
+        yield finding
+    elif any(map(str.isalnum, text[start:end])):
+        yield finding._replace(start=start, end=end)
 
 
 def _decoded(value: str) -> str:
@@ -280,37 +258,3 @@ def _decoded(value: str) -> str:
 def _number_text(value: Any) -> str:
     # 15551234567.0 and 15551234567 are one number, as producers' languages write them.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _path(trail: Trail) -> str:
-    return path_text(tuple(reversed(list(_steps(trail)))))
-
-
-def _steps(trail: Trail) -> Iterator[str | int]:
-    while trail is not None:
-        trail, step = trail
-        yield step if isinstance(step, int) or PLAIN_KEY.fullmatch(step) else "*"
-
-
-def _drop(places: Sequence[Place]) -> None:
-    lists = []
-    for place in places:
-        if isinstance(place.holder, list):
-            place.holder[place.step] = GONE  # taken out below, all at once: indexes stay right
-            lists.append(place.holder)
-        else:
-            place.holder.pop(place.step, None)
-    for holder in lists:
-        holder[:] = [item for item in holder if item is not GONE]
-
-
-def _rename(holder: dict[str, Any], old: str, new: str) -> None:
-    if old not in holder:
-        return
-    name, number = new, 1
-    while name in holder:
-        number += 1
-        name = f"{new}_{number}"
-    items = list(holder.items())
-    holder.clear()
-    holder.update((name if key == old else key, value) for key, value in items)

@@ -1,9 +1,4 @@
-"""The walk over an event: which texts are searched, which fields are decided without.
-
-The body is freshly parsed and belongs to nobody else, so a place in it is kept as the object or
-list it is in and the step there, and redaction writes to that place: rebuilding the tree around
-the two or three values that change would cost more than all the rest of redaction.
-"""
+"""The walk over an event: which texts are searched, which fields are decided without."""
 
 from __future__ import annotations
 
@@ -12,25 +7,14 @@ from typing import Any, NamedTuple
 
 from streamproc.detect import Text
 from streamproc.events import Event
+from streamproc.redact.places import Place, Trail
 from streamproc.rules import Action, Field, Plan
 
-__all__ = ["VALIDATED", "Place", "Survey", "Trail", "WholeField", "survey"]
+__all__ = ["VALIDATED", "Survey", "WholeField", "survey"]
 
 VALIDATED = frozenset({"type", "originalTimestamp", "sentAt", "receivedAt", "timestamp"})
-"""Fields of the event itself that decoding has read: one of six words, or a time. Not searched."""
-
-Trail = tuple[Any, str | int] | None
-"""A path as a chain, the last step outermost: it costs one tuple a step, made for every leaf,
-where a flat path would cost its depth, and is only unrolled where something was found."""
-
-
-class Place(NamedTuple):
-    """Where a value stands: ``holder[step]``."""
-
-    holder: Any
-    step: Any
-    field: Field
-    trail: Trail
+"""Fields of the event itself that decoding has read: one of six words, or a time. They are not
+searched, and no rule reaches them; all else of an event is, and can be."""
 
 
 class WholeField(NamedTuple):
@@ -58,53 +42,59 @@ class Survey:
 
 
 def survey(event: Event, plan: Plan) -> Survey:
-    """Return what there is to search and to decide in ``event``, in the order of its fields."""
+    """Return what there is to search and to decide in ``event``, what is nested least first."""
     found = Survey(event)
-    for key, value in event.body.items():
-        if key not in VALIDATED:
-            _visit_field(found, plan, Place(event.body, key, plan.root, None), value)
+    root = {key: value for key, value in event.body.items() if key not in VALIDATED}
+    # Objects and lists yet to be walked through. A queue, not recursion: half the time.
+    waiting: list[tuple[Any, Any, Field, Trail]] = [(event.body, root, plan.root, None)]
+    for holder, content, above, trail in waiting:
+        if type(content) is dict:
+            fields = above.fields
+            for key, value in content.items():
+                below = fields.get(key) or plan.below(above, key)
+                if not below.plain:
+                    _note_key(found, Place(holder, key, below, trail))
+                if value is not None and value != "":
+                    _visit(found, waiting, (holder, key, below, trail), value)
+        else:
+            for index, value in enumerate(content):
+                if value is not None and value != "":
+                    _visit(found, waiting, (holder, index, above, trail), value)
+    for place, value, _ in found.wholes:
+        _note_keys(found, plan, place, value)
     return found
 
 
-def _visit_field(found: Survey, plan: Plan, above: Place, value: Any) -> None:
-    """Visit ``holder[step]`` of an object; ``above`` has the object's own field and trail."""
-    holder, key, field_above, trail = above
-    child = Place(holder, key, plan.below(field_above, key), (trail, key))
-    if not child.field.plain:
-        _note_key(found, child)
-    _visit(found, plan, child, value)
-
-
-def _visit(found: Survey, plan: Plan, place: Place, value: Any) -> None:
+def _visit(
+    found: Survey,
+    waiting: list[tuple[Any, Any, Field, Trail]],
+    place: tuple[Any, Any, Field, Trail],
+    value: Any,
+) -> None:
+    # Tuples are made without the constructors of their types, which cost twice as much as all the
+    # rest of the walk: 12 µs of an event's 30.
+    _, step, at, above = place
     kind = type(value)
-    if value is None or value == "":
-        return
-    if (whole := place.field.policy.whole) is not None:
-        found.wholes.append(WholeField(place, value, whole))
-        if kind is dict or kind is list:
-            _visit_keys(found, plan, place, value)
+    if at.whole is not None:
+        found.wholes.append(WholeField(Place(*place), value, at.whole))
     elif kind is str:
-        found.texts.append(Text(value, place.field.context))
-        found.places.append(place)
-    elif kind is dict:
-        for key, below in value.items():
-            _visit_field(found, plan, Place(value, key, place.field, place.trail), below)
-    elif kind is list:
-        for index, item in enumerate(value):
-            _visit(found, plan, Place(value, index, place.field, (place.trail, index)), item)
+        found.texts.append(tuple.__new__(Text, (value, at.context)))
+        found.places.append(tuple.__new__(Place, place))
+    elif kind is dict or kind is list:
+        waiting.append((value, value, at, (above, step)))
 
 
-def _visit_keys(found: Survey, plan: Plan, place: Place, value: Any) -> None:
+def _note_keys(found: Survey, plan: Plan, place: Place, value: Any) -> None:
     """Note the keys below a field that is decided as a whole: its values go, its keys may stay."""
     if type(value) is dict:
-        for key, below in value.items():
-            child = Place(value, key, plan.below(place.field, key), (place.trail, key))
-            if not child.field.plain:
-                _note_key(found, child)
-            _visit_keys(found, plan, child, below)
+        for key, item in value.items():
+            below = Place(value, key, plan.below(place.field, key), place.trail)
+            if not below.field.plain:
+                _note_key(found, below)
+            _note_keys(found, plan, below, item)
     elif type(value) is list:
         for index, item in enumerate(value):
-            _visit_keys(found, plan, place._replace(trail=(place.trail, index)), item)
+            _note_keys(found, plan, Place(value, index, place.field, place.trail), item)
 
 
 def _note_key(found: Survey, place: Place) -> None:

@@ -84,19 +84,21 @@ class Field:
 
     Attributes:
         policy: What the ruleset says about it.
+        whole: The policy's own ``whole``, one look-up nearer.
         plain: Whether its key is a plain word, which cannot be personal data itself.
         context: The words of its key, lower case, that may say what its value is; those of the key
             above it too, where its own is generic.
         fields: The fields below it that were met, by key.
     """
 
-    __slots__ = ("context", "fields", "plain", "policy", "state")
+    __slots__ = ("context", "fields", "plain", "policy", "state", "whole")
 
     def __init__(
         self, state: State, policy: LeafPolicy, *, plain: bool, context: tuple[str, ...]
     ) -> None:
         self.state = state
         self.policy = policy
+        self.whole = policy.whole
         self.plain = plain
         self.context = context
         self.fields: dict[str, Field] = {}
