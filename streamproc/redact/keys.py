@@ -76,7 +76,7 @@ def _problems(content: Any, source: str) -> list[Problem]:
     if not isinstance(keys, dict) or not keys:
         return [Problem(source, "keys", "expected at least one key by its name")]
     problems = [problem for item in keys.items() for problem in _key_problems(*item, source)]
-    if content["active"] not in keys:
+    if not isinstance(content["active"], str) or content["active"] not in keys:
         problems.append(Problem(source, "active", "expected the name of one of the keys"))
     secrets = [secret for secret in keys.values() if isinstance(secret, str)]
     if len(set(secrets)) < len(secrets):

@@ -63,8 +63,23 @@ def with_siblings(found: Survey, findings: Sequence[Findings]) -> Sequence[Findi
         return findings
     merged = list(findings)
     for index, names_there in _by_text(segments, known).items():
-        merged[index] = resolve_overlaps(found.texts[index].value, [*merged[index], *names_there])
+        # A name within what was found already is part of that: of an address, say.
+        in_url = _not_within(merged[index], [name for name in names_there if name.step == "url"])
+        others = _not_within(merged[index], [name for name in names_there if name.step != "url"])
+        beside = [*merged[index], *in_url, *_not_within(in_url, others)]
+        merged[index] = resolve_overlaps(found.texts[index].value, beside)
     return merged
+
+
+def _not_within(outer: Sequence[Finding], inner: Iterable[Finding]) -> list[Finding]:
+    """Return the findings of ``inner`` that lie in none of ``outer``, which is sorted by start."""
+    starts = [finding.start for finding in outer]
+    left = []
+    for finding in inner:
+        before = bisect_right(starts, finding.start) - 1
+        if before < 0 or outer[before].end < finding.end:
+            left.append(finding)
+    return left
 
 
 def _names(found: Survey) -> Iterator[str]:

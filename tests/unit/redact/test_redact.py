@@ -1,0 +1,252 @@
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from redaction import RING, redact, redacted
+
+from streamproc.errors import EventError
+from streamproc.events import Dropped, Json
+from streamproc.redact import TOKEN, Tokens
+
+EMAIL = "jane@example.com"
+FOUND = {EMAIL: "EMAIL_ADDRESS", "555-0147": "PHONE_NUMBER", "Jane Doe": "PERSON"}
+TOKENS = Tokens(RING)
+EMAIL_TOKEN = TOKENS.of_value("EMAIL_ADDRESS", EMAIL)
+
+
+def properties(value: Json, rules: str = "", found: Mapping[str, str] = FOUND) -> Any:
+    return redacted({"properties": value}, found, rules).body["properties"]
+
+
+def rule(text: str) -> str:
+    return "{name: test, " + text + "}"
+
+
+# -- findings -------------------------------------------------------------------------------------
+
+
+def test_findings_are_redacted_in_nested_objects_and_lists() -> None:
+    assert properties({"a": [{"note": f"{EMAIL}, 555-0147!"}, [f"to {EMAIL}"]], "n": 7}) == {
+        "a": [{"note": f"{EMAIL_TOKEN}, <PHONE_NUMBER>!"}, [f"to {EMAIL_TOKEN}"]],
+        "n": 7,
+    }
+
+
+def test_the_manifest_says_what_was_done_where_without_values() -> None:
+    result = redacted({"properties": {"a": [f"x {EMAIL} 555-0147"]}}, FOUND)
+    assert result.manifest == (
+        ("properties.a[0]", "EMAIL_ADDRESS", "operators.EMAIL_ADDRESS", "hash", 0.9, "k1"),
+        ("properties.a[0]", "PHONE_NUMBER", "operators.PHONE_NUMBER", "replace", 0.9, None),
+    )
+
+
+def test_a_rule_on_findings_leaves_the_others_to_operators() -> None:
+    keep = rule("fields: [properties.note], entities: [PHONE_NUMBER], operator: keep")
+    result = redacted({"properties": {"note": f"{EMAIL} 555-0147"}}, FOUND, keep)
+    assert result.body["properties"] == {"note": f"{EMAIL_TOKEN} 555-0147"}
+    assert [(entry.rule, entry.operator) for entry in result.manifest] == [
+        ("operators.EMAIL_ADDRESS", "hash"),
+        ("test", "keep"),
+    ]
+
+
+def test_drop_leaves_out_the_field_and_list_items_move_up() -> None:
+    drop = rule("fields: ['**'], entities: [PHONE_NUMBER], operator: drop")
+    value: Json = {"a": "555-0147", "b": ["x", "call 555-0147", "555-0147", "y"]}
+    assert properties(value, drop) == {"b": ["x", "y"]}
+
+
+def test_a_finding_in_a_url_is_decoded_for_its_token_and_encoded_in_its_place() -> None:
+    found = {"jane%40example.com": "url:EMAIL_ADDRESS", "Jane%20Doe": "url:PERSON"}
+    assert properties({"u": "/x?e=jane%40example.com&n=Jane%20Doe#f"}, found=found) == {
+        "u": f"/x?e={EMAIL_TOKEN}&n=%3CPERSON%3E#f"
+    }
+
+
+def test_what_redaction_wrote_is_left_and_what_stands_beside_it_is_not() -> None:
+    found = {f"{EMAIL_TOKEN}": "PERSON", "Jane Doe <PERSON> Roe": "PERSON"}
+    text = f"{EMAIL_TOKEN} and Jane Doe <PERSON> Roe"
+    assert properties({"t": text}, found=found) == {
+        "t": f"{EMAIL_TOKEN} and <PERSON><PERSON><PERSON>"
+    }
+
+
+# -- whole fields ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "new"),
+    [
+        ("replace", "x", "<SECRET>"),
+        ("replace", 7, "<SECRET>"),
+        ("replace", True, "<SECRET>"),
+        ("replace", [1, {"a": "x"}], ["<SECRET>", {"a": "<SECRET>"}]),
+        ("redact", "x", ""),
+        ("redact", 7, None),
+        ("redact", {"a": 1}, None),
+        ("redact", ["x"], None),
+        ("mask", 4111, "****"),
+        ("replace", None, None),
+        ("replace", "", ""),
+        ("replace", "<SECRET>", "<SECRET>"),
+    ],
+)
+def test_a_rule_on_a_field_decides_its_value_whatever_it_is(
+    operator: str, value: Json, new: Json
+) -> None:
+    whole = rule(f"fields: ['**.field'], entity: SECRET, operator: {operator}")
+    assert properties({"field": value, "other": "x"}, whole) == {"field": new, "other": "x"}
+
+
+def test_a_dropped_field_is_gone_with_all_that_is_in_it() -> None:
+    drop = rule("fields: ['**.field'], entity: SECRET, operator: drop")
+    result = redacted({"properties": {"field": {EMAIL: EMAIL}, "list": [{"field": 1}]}}, {}, drop)
+    assert result.body["properties"] == {"list": [{}]}
+    assert [entry.path for entry in result.manifest] == [
+        "properties.field",
+        "properties.list[0].field",
+    ]
+
+
+def test_a_number_and_its_text_have_one_token() -> None:
+    whole = rule("fields: ['**.field'], entity: ACCOUNT, operator: hash")
+    assert len(set(properties({"field": [15, 15.0, "15"]}, whole)["field"])) == 1
+
+
+# -- dropped events -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ("fields: [properties.test], entity: TEST_MARK", {"properties": {"test": True}}),
+        ("fields: ['**'], entities: [PHONE_NUMBER]", {"properties": {"x": "555-0147"}}),
+        ("fields: ['**'], entities: [PHONE_NUMBER]", {"properties": {"555-0147": 1}}),
+    ],
+)
+def test_an_event_is_dropped_by_the_name_of_its_rule(fields: str, body: Mapping[str, Json]) -> None:
+    dropped = redact(body, FOUND, rule(f"{fields}, operator: drop_event"))
+    assert isinstance(dropped, Dropped)
+    assert dropped.rule == "test"
+
+
+def test_an_event_without_the_field_is_not_dropped() -> None:
+    mark = rule("fields: [properties.test], entity: TEST_MARK, operator: drop_event")
+    assert redacted({"properties": {"test": None}}, {}, mark).manifest == ()
+
+
+# -- keys -----------------------------------------------------------------------------------------
+
+
+def test_personal_data_in_a_key_is_redacted_and_hidden_in_paths() -> None:
+    result = redacted({"properties": {EMAIL: {"note": "555-0147"}, "z": 1}}, FOUND)
+    assert result.body["properties"] == {EMAIL_TOKEN: {"note": "<PHONE_NUMBER>"}, "z": 1}
+    assert [entry.path for entry in result.manifest] == ["properties.*.note", "properties.*"]
+
+
+def test_keys_that_become_one_are_numbered_and_keep_their_order() -> None:
+    value: Json = {"555-0147": 1, "b": 2, "(555-0147)": 3, "<PHONE_NUMBER>": 4, "+555-0147": 5}
+    assert list(properties(value).items()) == [
+        ("<PHONE_NUMBER>_2", 1),
+        ("b", 2),
+        ("(<PHONE_NUMBER>)", 3),
+        ("<PHONE_NUMBER>", 4),
+        ("+<PHONE_NUMBER>", 5),
+    ]
+
+
+def test_keys_below_a_field_that_is_decided_whole_are_searched_too() -> None:
+    whole = rule("fields: [properties.people], entity: PERSON, operator: replace")
+    assert properties({"people": {EMAIL: "Jane"}}, whole) == {"people": {EMAIL_TOKEN: "<PERSON>"}}
+
+
+# -- siblings -------------------------------------------------------------------------------------
+
+NAMES = rule("fields: ['**.firstName', '**.lastName', '**.names'], entity: PERSON, operator: hash")
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ("Ask Jane Roe.", "Ask <PERSON>."),
+        ("jane", "<PERSON>"),
+        ("Janet", "Janet"),
+        ("/users/jane/orders", "/users/<PERSON>/orders"),
+        ("/x?name=Jane%20Roe&y=1", "/x?name=%3CPERSON%3E&y=1"),
+        (EMAIL, EMAIL_TOKEN),
+    ],
+)
+def test_names_of_the_event_are_found_in_its_other_texts(text: str, new: str) -> None:
+    value: Json = {"firstName": "Jane", "lastName": "Roe", "deep": [{"category": text}]}
+    assert properties(value, NAMES)["deep"] == [{"category": new}]
+
+
+def test_names_in_a_list_are_looked_for_as_well() -> None:
+    value: Json = {"names": ["Zoltan", "Imre"], "note": "Imre will come"}
+    assert properties(value, NAMES)["note"] == "<PERSON> will come"
+
+
+def test_the_name_of_what_happened_is_not_taken_for_a_person() -> None:
+    body: Mapping[str, Json] = {"event": "Grace Ended", "context": {"firstName": "Grace"}}
+    assert redacted(body, {}, NAMES).body["event"] == "Grace Ended"
+
+
+def test_an_event_of_too_many_names_is_refused() -> None:
+    names: Json = [f"name{number}" for number in range(501)]
+    with pytest.raises(EventError, match="too_many_names"):
+        redact({"properties": {"names": names, "note": "x"}}, {}, NAMES)
+
+
+# -- the event itself -----------------------------------------------------------------------------
+
+
+def test_a_message_id_with_a_finding_becomes_a_token_as_a_whole() -> None:
+    ids = [f"{EMAIL}-1", f"{EMAIL}-2"]
+    results = [redacted({"messageId": one}, FOUND) for one in ids]
+    assert len({result.message_id for result in results}) == 2
+    for result in results:
+        assert TOKEN.fullmatch(result.message_id)
+        assert result.body["messageId"] == result.message_id
+        assert result.manifest[0].path == "messageId"
+
+
+def test_a_message_id_with_nothing_in_it_stays() -> None:
+    assert redacted({"messageId": "m-1"}, FOUND).message_id == "m-1"
+
+
+def test_a_rule_on_the_message_id_never_makes_two_one() -> None:
+    everything = rule("fields: [messageId], entity: ID, operator: replace")
+    ids = [redacted({"messageId": one}, {}, everything).message_id for one in ("m-1", "m-2")]
+    assert ids == [TOKENS.of_message_id("m-1"), TOKENS.of_message_id("m-2")]
+
+
+def test_type_and_times_are_out_of_the_reach_of_rules() -> None:
+    everything = rule("fields: ['*'], entity: ANYTHING, operator: redact")
+    time = "2026-01-05T10:00:00Z"
+    body = redacted({"sentAt": time, "timestamp": time, "channel": "web"}, {}, everything).body
+    assert (body["type"], body["sentAt"], body["timestamp"]) == ("track", time, time)
+    assert body["channel"] == ""
+
+
+def test_the_subject_is_tokens_of_one_namespace() -> None:
+    alias = redacted({"type": "alias", "userId": "u-1", "previousId": "a-1"}).subject
+    page = redacted({"type": "page", "userId": None, "anonymousId": "a-1"}).subject
+    assert alias.user == TOKENS.of_identifier("u-1")
+    assert alias.previous == page.anonymous
+    assert page.user is None
+
+
+def test_the_ordering_key_is_a_token_of_the_records_key_else_of_the_subject() -> None:
+    by_key = redacted({}, key=b"some key").ordering_key
+    assert by_key == redacted({"userId": "other"}, key=b"some key").ordering_key
+    assert by_key == TOKENS.ordering(b"some key")
+    assert redacted({"userId": "u-1"}, key=None).ordering_key == (
+        redacted({"userId": "u-1"}, key=None).ordering_key
+    )
+    assert redacted({"userId": "u-2"}, key=None).ordering_key != (
+        redacted({"userId": "u-1"}, key=None).ordering_key
+    )
+
+
+def test_nothing_raw_is_shown() -> None:
+    assert EMAIL not in repr(redacted({"properties": {"a": EMAIL}}, FOUND))
