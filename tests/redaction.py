@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 
 import orjson
 
@@ -13,7 +14,7 @@ from streamproc.events import Dropped, Finding, Json, Micros, Origin, Record, Re
 from streamproc.redact import KeyRing, Redactor, Tokens, survey
 from streamproc.rules import Plan, parse_ruleset
 
-__all__ = ["LIMITS", "RING", "find_literals", "record_of", "redact", "redacted"]
+__all__ = ["LIMITS", "RING", "find_literals", "plan_of", "record_of", "redact", "redacted"]
 
 RING = KeyRing("k1", {"k1": bytes(range(32))})
 LIMITS = Limits(event_bytes=1_048_576, depth=64, text_characters=262_144)
@@ -30,6 +31,12 @@ rules: [%s]
 def record_of(body: Mapping[str, Json], key: bytes | None = b"k", offset: int = 0) -> Record:
     value = orjson.dumps({"type": "track", "event": "Tested", "userId": "u-1", **body})
     return Record(Origin("raw", 0, offset), key, value, Micros(0))
+
+
+@cache
+def plan_of(rules: str) -> Plan:
+    """Return the plan of ``rules``: flow mappings, joined by commas."""
+    return Plan(parse_ruleset(RULESET % rules, "test.yaml"), key_words)
 
 
 def find_literals(
@@ -56,8 +63,8 @@ def redact(
     rules: str = "",
     key: bytes | None = b"k",
 ) -> Redacted | Dropped:
-    """Redact an event of ``body`` by ``rules`` (flow mappings, joined by commas)."""
-    plan = Plan(parse_ruleset(RULESET % rules, "test.yaml"), key_words)
+    """Redact an event of ``body`` by ``rules``."""
+    plan = plan_of(rules)
     found = survey(decode(record_of(body, key), LIMITS), plan)
     redactor = Redactor(plan, Tokens(RING), "f00d")
     literals = literals or {}

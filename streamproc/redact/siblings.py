@@ -11,6 +11,7 @@ from streamproc.detect import find_known, resolve_overlaps
 from streamproc.detect.urls import Part, url_parts
 from streamproc.errors import EventError
 from streamproc.events import Finding
+from streamproc.redact.operators import WRITTEN
 from streamproc.redact.survey import Survey
 
 __all__ = ["with_siblings"]
@@ -86,7 +87,12 @@ def _names(found: Survey) -> Iterator[str]:
     for whole in found.wholes:
         if whole.action.entity == "PERSON":
             values = whole.value if isinstance(whole.value, list) else [whole.value]
-            yield from (value for value in values if isinstance(value, str))
+            yield from (value for value in values if isinstance(value, str) and _is_name(value))
+
+
+def _is_name(value: str) -> bool:
+    # What redaction wrote is none: a token, or a name that was masked.
+    return any(map(str.isalpha, value)) and not WRITTEN.fullmatch(value)
 
 
 def _segments(found: Survey) -> Iterator[Segment]:

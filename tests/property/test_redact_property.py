@@ -1,0 +1,69 @@
+"""Events of any shape: nothing found is left, nothing else is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+from redaction import redacted
+
+from streamproc.events import Json
+
+SECRETS = {"qq Qqqq": "PERSON", "qq@qqq.qq": "EMAIL_ADDRESS", "4444123412341234": "CREDIT_CARD"}
+
+plain = st.text(st.characters(codec="utf-8", exclude_characters="q4"), max_size=8)
+secret = st.sampled_from(sorted(SECRETS))
+text = st.one_of(plain, secret, st.tuples(plain, secret, plain, secret).map("".join))
+scalar = st.none() | st.booleans() | st.integers(-99, 99) | text
+key = st.one_of(st.sampled_from(["email", "firstName", "note"]), text)
+body = st.dictionaries(
+    key,
+    st.recursive(
+        scalar, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(key, inner, max_size=3)
+    ),
+    max_size=4,
+)
+rules = st.sampled_from(
+    [
+        "",
+        "{name: a, fields: ['**.email'], entity: EMAIL_ADDRESS, operator: hash}",
+        "{name: b, fields: ['**.note'], entities: [PERSON], operator: drop}",
+        "{name: c, fields: ['**.firstName'], entity: PERSON, operator: mask}",
+        "{name: d, fields: ['properties.**'], entity: PERSON, operator: replace}",
+    ]
+)
+
+
+def shown(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+@given(body, rules)
+def test_nothing_found_is_left_anywhere(properties: dict[str, Json], rule: str) -> None:
+    result = redacted({"properties": properties}, SECRETS, rule)
+    everything = shown(result.body) + repr(result.manifest)
+    assert not [value for value in SECRETS if value in everything]
+
+
+@given(body, rules)
+def test_doing_it_twice_changes_nothing(properties: dict[str, Json], rule: str) -> None:
+    once = redacted({"properties": properties}, SECRETS, rule).body
+    again: Mapping[str, Any] = orjson.loads(orjson.dumps(once))
+    assert redacted(again, SECRETS, rule).body == once
+
+
+@given(body)
+def test_what_holds_nothing_stays_as_it_is_in_its_order(properties: dict[str, Json]) -> None:
+    result = redacted({"properties": properties}, {})
+    assert shown(result.body["properties"]) == shown(properties)
+    assert result.manifest == ()
+
+
+@given(body)
+def test_every_finding_is_in_the_manifest(properties: dict[str, Json]) -> None:
+    result = redacted({"properties": properties}, SECRETS)
+    planted = sum(shown(properties).count(value) for value in SECRETS)
+    assert len(result.manifest) == planted
