@@ -24,12 +24,12 @@ QUIET = (
     "mode",
     "aiokafka",
     "asyncio",
-    "librdkafka",
     "streamproc.kafka.consumer",  # Faust's own lines about our services, and our warnings
     "streamproc.kafka.transport",
 )
-SILENT = ("presidio-analyzer",)
-"""Warns about every recognizer of another language; its texts are not ours to vouch for."""
+SILENT = ("librdkafka", "presidio-analyzer")
+"""librdkafka writes a line for each of twenty attempts a second to reach a lost broker; what it
+reports comes through ``kafka.clients``. Presidio warns of every recognizer of another language."""
 
 
 @dataclass(slots=True)

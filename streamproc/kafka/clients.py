@@ -15,7 +15,7 @@ __all__ = ["BrokerWatch", "client_config"]
 log = structlog.get_logger()
 
 QUIET_SECONDS = 10.0
-"""How long a line about unreachable brokers is not repeated."""
+"""How long a line about brokers is not repeated."""
 
 
 class BrokerWatch:
@@ -30,24 +30,24 @@ class BrokerWatch:
         self._brokers = brokers
         self._role = role
         self._lock = threading.Lock()
-        self._told_at: float | None = None
+        self._told_at: dict[str, float] = {}
 
     def __call__(self, error: KafkaError) -> None:
         """Take librdkafka's ``error_cb``."""
         if error.fatal():
             log.error("Kafka client failed for good", role=self._role, code=error.name())
-        elif error.code() in {KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE}:  # noqa: SLF001 - public constants, so named
-            self._tell()
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._tell("brokers cannot be reached, trying again", brokers=self._brokers)
+        elif error.code() != KafkaError._TRANSPORT:  # one broker of several: others are there
+            self._tell("Kafka client met an error, trying again", code=error.name())
 
-    def _tell(self) -> None:
+    def _tell(self, sentence: str, **keys: str) -> None:
         with self._lock:
             now = time.monotonic()
-            if self._told_at is not None and now - self._told_at < QUIET_SECONDS:
+            if now - self._told_at.get(sentence, -QUIET_SECONDS) < QUIET_SECONDS:
                 return
-            self._told_at = now
-        log.warning(
-            "brokers cannot be reached, trying again", role=self._role, brokers=self._brokers
-        )
+            self._told_at[sentence] = now
+        log.warning(sentence, role=self._role, **keys)
 
 
 def client_config(brokers: str, role: str) -> dict[str, Any]:

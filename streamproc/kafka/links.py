@@ -104,7 +104,7 @@ class LinkReader(threading.Thread):
         assert offset is not None
         error = message.error()
         if error is not None:
-            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - public constant, so named
+            if error.code() == KafkaError._PARTITION_EOF:
                 self._next[partition] = max(offset, self._next[partition])
             return
         self._next[partition] = offset + 1

@@ -243,7 +243,7 @@ class Reader(threading.Thread):
             consumer.commit(offsets=offsets, asynchronous=True)
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-        if error is not None and error.code() != KafkaError._NO_OFFSET:  # noqa: SLF001 - public constant, so named
+        if error is not None and error.code() != KafkaError._NO_OFFSET:
             tell = log.debug if error.code() in MOVING else log.warning
             tell("offsets were not committed, trying again", code=error.name())
             return

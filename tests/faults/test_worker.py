@@ -21,7 +21,7 @@ EVENTS = int(os.environ.get("STREAMPROC_TEST_FAULT_EVENTS", "10000"))
 KILLS = int(os.environ.get("STREAMPROC_TEST_FAULT_KILLS", "4"))
 
 
-def numbered(count: int, text: str = "") -> list[Generated]:
+def numbered(count: int, text: object = "") -> list[Generated]:
     events = (
         {"type": "track", "event": "E", "userId": f"u{n % 50}", "messageId": f"m{n}", "text": text}
         for n in range(count)
@@ -128,7 +128,7 @@ def test_a_worker_whose_messages_are_not_delivered_stops_and_commits_nothing(
     own_kafka: KafkaBroker, tmp_path: Path
 ) -> None:
     place = Workplace(Broker(own_kafka.bootstrap, "kafka"), tmp_path)
-    place.publish(numbered(2_000))
+    place.publish(numbered(40_000))
 
     settings = {
         "kafka_delivery_timeout_seconds": 2,
@@ -142,11 +142,11 @@ def test_a_worker_whose_messages_are_not_delivered_stops_and_commits_nothing(
         assert worker.wait() == 1
     own_kafka.start()
     with place.ready_worker() as worker:
-        place.wait_until_processed(2_000)
+        place.wait_until_processed(40_000)
         worker.stop()
     place.load()
 
-    assert place.message_ids().keys() == {f"m{number}" for number in range(2_000)}
+    assert place.message_ids().keys() == {f"m{number}" for number in range(40_000)}
     assert set(place.message_ids().values()) == {1}
 
 
@@ -155,10 +155,11 @@ def test_a_row_the_topic_refuses_becomes_a_dead_letter(kafka: Broker, tmp_path: 
     topics = kafka.names("refused")
     for name in (topics.raw, topics.dead, topics.links):
         kafka.create(name)
-    kafka.create(topics.load, config={"max.message.bytes": "20000"})
+    kafka.create(topics.load, config={"max.message.bytes": "400000"})
     place = Workplace(kafka, tmp_path, topics)
-    large = numbered(1, " ".join(str(number) for number in range(20_000)))
-    place.publish([*numbered(50)[:25], *large, *numbered(50)[25:]])
+    rng = random.Random(1)
+    large = [rng.randbytes(75).hex() for _ in range(4_000)]  # 600 kB, and random
+    place.publish([*numbered(50)[:25], *numbered(1, large), *numbered(50)[25:]])
 
     with place.ready_worker() as worker:
         place.wait_until_processed(51)
