@@ -1,0 +1,130 @@
+"""``streamproc redact`` as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redaction import RING
+
+from streamproc.redact import write_key_ring
+from streamproc.settings import ENV_PREFIX
+
+EMAIL = "jane@example.com"
+EVENT = {"type": "track", "event": "Tested", "userId": "u", "properties": {"note": f"to {EMAIL}"}}
+
+
+@pytest.fixture
+def environment(tmp_path: Path, pytestconfig: pytest.Config) -> dict[str, str]:
+    assert pytestconfig.cache
+    ring = tmp_path / "ring.json"
+    ring.touch(mode=0o600)
+    ring.write_text(write_key_ring(RING.active, RING.secrets))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+    return kept | {
+        "STREAMPROC_KEYS_FILE": str(ring),
+        "STREAMPROC_WORKER_DIRECTORY": str(pytestconfig.cache.mkdir("patterns")),
+    }
+
+
+def run(
+    environment: Mapping[str, str], *arguments: str | Path, given: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "streamproc", "redact", *map(str, arguments)],
+        input=given,
+        capture_output=True,
+        env=environment,
+        cwd=environment["STREAMPROC_WORKER_DIRECTORY"],
+        timeout=120,
+        check=False,
+    )
+
+
+def lines(output: bytes) -> list[Any]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def jsonl(*events: Mapping[str, Any]) -> bytes:
+    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
+
+
+def test_lines_come_out_redacted_in_order(environment: dict[str, str]) -> None:
+    events = [{**EVENT, "messageId": f"m-{number}"} for number in range(1_200)]
+    done = run(environment, given=jsonl(*events))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [event["messageId"] for event in lines(done.stdout)] == [e["messageId"] for e in events]
+    assert EMAIL.encode() not in done.stdout
+
+
+def test_a_file_is_read_and_the_manifest_stands_beside_the_event(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(jsonl(EVENT))
+    (line,) = lines(run(environment, "--manifest", file).stdout)
+    assert line["event"]["properties"]["note"].startswith("to tok_k1_")
+    assert [(entry["path"], entry["operator"]) for entry in line["manifest"]] == [
+        ("properties.note", "hash")
+    ]
+
+
+def test_what_is_refused_is_told_without_values_and_the_exit_code_says_so(
+    environment: dict[str, str],
+) -> None:
+    given = jsonl(EVENT) + b"\n" + f'{{"type": "{EMAIL}"}}\n'.encode() + jsonl(EVENT)
+    done = run(environment, given=given)
+    assert done.returncode == 3
+    assert len(lines(done.stdout)) == 2
+    (letter,) = lines(done.stderr)
+    assert (letter["line"], letter["stage"], letter["code"]) == (3, "decode", "unknown_type")
+    assert EMAIL.encode() not in done.stderr
+
+
+def test_without_a_key_ring_one_is_made_and_told(environment: dict[str, str]) -> None:
+    del environment["STREAMPROC_KEYS_FILE"]
+    done = run(environment, given=jsonl(EVENT))
+    assert done.returncode == 0
+    assert b"No key ring is configured" in done.stderr
+
+
+def test_rules_that_are_wrong_are_told_and_nothing_is_read(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "rules.yaml").write_text("version: 1\nname: x\nentities: [EMAIL]\n")
+    done = run(environment, "--rules", tmp_path, given=jsonl(EVENT))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"rules.yaml:3: entities[0]: no such entity" in done.stderr
+
+
+def test_a_file_that_is_not_there_is_told(environment: dict[str, str]) -> None:
+    done = run(environment, "none.jsonl")
+    assert done.returncode == 2
+    assert b"none.jsonl" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(jsonl(EVENT) * 5_000)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamproc", "redact", str(file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    assert process.stdout
+    assert process.stderr
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    process.wait(60)
