@@ -55,6 +55,7 @@ class Flow:
         """Keep the parts; nothing is started."""
         self.totals = Totals()
         self._told = 0
+        self._apart = asyncio.Lock()
         self._pipeline = pipeline
         self._links = links
         self._topics: TopicSettings = settings.topics
@@ -139,9 +140,11 @@ class Flow:
     ) -> Sequence[int]:
         """Send ``messages``; return the indexes of those that are refused on their own account."""
         refused = await self._send(messages, producer)
-        # A broker that finds a batch of ours too large for its topic refuses all that is in it.
-        # Topics that `topics apply` made have room for any batch, so this hardly ever runs.
-        return [index for index in refused if await self._send([messages[index]], producer)]
+        # A broker that finds a batch of ours too large for its topic refuses all that is in it, and
+        # librdkafka makes one batch of what several tasks send at once: hence one by one, and one
+        # task at a time. Topics that `topics apply` made have room for any batch.
+        async with self._apart:
+            return [index for index in refused if await self._send([messages[index]], producer)]
 
     async def _send(self, messages: Sequence[Outgoing], producer: BatchProducer) -> Sequence[int]:
         loop = asyncio.get_running_loop()
