@@ -10,6 +10,12 @@
 ``redact``      findings and decisions to the redacted event and its manifest
 ==============  ===================================================================================
 
+Ids stay apart whatever the rules: a ``messageId`` in which anything is found becomes a token as a
+whole (manifest: rule ``message-id``), and so does a user, anonymous, previous or group id whose
+findings would be replaced or masked (rule ``identifiers``). A rule on a whole field (``entity``)
+does as it says, but for ``messageId``, which tells rows apart. The event's ``type`` and timestamps,
+which decoding has read, are neither searched nor reached by rules.
+
 Imports ``events``, ``errors``, ``rules`` and ``detect``'s plain types; no I/O, no clock. Numbers
 are decided by rules on whole fields; inside numbers nothing is searched.
 """

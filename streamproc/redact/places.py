@@ -7,7 +7,7 @@ two or three values that change would cost more than all the rest of redaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from streamproc.events import path_text
@@ -50,25 +50,43 @@ def _steps(trail: Trail) -> Iterator[str | int]:
 
 def drop(places: Iterable[Place]) -> None:
     """Take out the values at ``places``; the other items of a list move up."""
-    lists = []
+    lists: dict[int, list[Any]] = {}
     for place in places:
         if isinstance(place.holder, list):
             place.holder[place.step] = GONE  # taken out below, all at once: indexes stay right
-            lists.append(place.holder)
+            lists[id(place.holder)] = place.holder
         else:
             place.holder.pop(place.step, None)
-    for holder in lists:
+    for holder in lists.values():
         holder[:] = [item for item in holder if item is not GONE]
 
 
-def rename(holder: dict[str, Any], old: str, new: str) -> None:
-    """Write ``new`` for the key ``old``, in its place; numbered where there is such a key."""
-    if old not in holder:  # a rule dropped the field
-        return
-    name, number = new, 1
-    while name in holder:
-        number += 1
-        name = f"{new}_{number}"
-    items = list(holder.items())
-    holder.clear()
-    holder.update((name if key == old else key, value) for key, value in items)
+def rename(places: Iterable[tuple[Place, str]]) -> None:
+    """Write new keys for those at ``places``, in their order; numbered where they become one."""
+    objects: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
+    for place, new in places:
+        _, names = objects.setdefault(id(place.holder), (place.holder, {}))
+        names[place.step] = new
+    for holder, names in objects.values():
+        free = _numbered(holder.keys() - names.keys())
+        items = [
+            (free(names[key]) if key in names else key, value) for key, value in holder.items()
+        ]
+        holder.clear()
+        holder.update(items)
+
+
+def _numbered(taken: set[str]) -> Callable[[str], str]:
+    """Return a function that gives each name once: ``name``, ``name_2``, ``name_3``."""
+    numbers: dict[str, int] = {}
+
+    def free(name: str) -> str:
+        candidate, number = name, numbers.get(name, 1)
+        while candidate in taken:
+            number += 1
+            candidate = f"{name}_{number}"
+        numbers[name] = number
+        taken.add(candidate)
+        return candidate
+
+    return free

@@ -21,7 +21,7 @@ from streamproc.redact.places import Place, Trail, drop, path_of, rename
 from streamproc.redact.siblings import with_siblings
 from streamproc.redact.survey import Survey, WholeField
 from streamproc.redact.tokens import Tokens
-from streamproc.rules import Action, Drop, DropEvent, Hash, Plan, Redact
+from streamproc.rules import Action, Drop, DropEvent, Hash, Mask, Plan, Redact, Replace
 
 __all__ = ["Redactor"]
 
@@ -31,7 +31,11 @@ DECODING_ROUNDS = 3
 """How often percent-encoding is undone before a value is hashed, as detection does."""
 
 SUBJECT_FIELDS = ("userId", "anonymousId", "previousId")
+IDENTIFIERS = frozenset({*SUBJECT_FIELDS, "groupId"})
 MESSAGE_ID: Trail = (None, "messageId")
+
+LOSSY = (Mask, Redact, Replace)
+"""Operators that may write the same for two values."""
 
 
 class EventDroppedError(Exception):
@@ -108,10 +112,7 @@ class Redactor:
             elif self._whole(whole, manifest):
                 dropped.append(whole.place)
         drop(dropped)
-        # Deepest first: a new key above must not hide where the ones below stand.
-        for place, in_key in reversed(list(zip(found.key_places, key_findings, strict=True))):
-            if in_key:
-                self._key(place, in_key, manifest)
+        self._keys(found, key_findings, manifest)
         return tuple(manifest), message_id
 
     # -- texts and keys ---------------------------------------------------------------------------
@@ -120,6 +121,8 @@ class Redactor:
         self, place: Place, text: str, findings: Findings, manifest: list[ManifestEntry]
     ) -> str | None:
         """Return the text without its findings, or None if its field is to be dropped."""
+        if place.above is None and place.step in IDENTIFIERS and _would_merge(place, findings):
+            return self._identifier(place, text, findings, manifest)
         path = path_of(place.trail)
         pieces: list[str] = []
         at = 0
@@ -144,12 +147,19 @@ class Redactor:
         new = rewritten(action, decoded, self._tokens)
         return value if new == decoded else quote(new, safe="*")
 
-    def _key(self, place: Place, findings: Findings, manifest: list[ManifestEntry]) -> None:
-        new = self._text(place, place.step, findings, manifest)
-        if new is None:
-            place.holder.pop(place.step, None)
-        elif new != place.step:
-            rename(place.holder, place.step, new)
+    def _keys(
+        self, found: Survey, findings: Sequence[Findings], manifest: list[ManifestEntry]
+    ) -> None:
+        renamed: list[tuple[Place, str]] = []
+        for place, in_key in zip(found.key_places, findings, strict=True):
+            if not in_key:
+                continue
+            new = self._text(place, place.step, in_key, manifest)
+            if new is None:
+                place.holder.pop(place.step, None)
+            elif new != place.step:
+                renamed.append((place, new))
+        rename(renamed)
 
     def _message_id(
         self, event: Event, entity: str, score: float, manifest: list[ManifestEntry]
@@ -163,6 +173,19 @@ class Redactor:
         version = self._tokens.key_version
         manifest.append(ManifestEntry("messageId", entity, "message-id", "hash", score, version))
         return token
+
+    def _identifier(
+        self, place: Place, value: str, findings: Findings, manifest: list[ManifestEntry]
+    ) -> str:
+        # Whole: with "jane-1" and "bob-1" both "<PERSON>-1", two people would be one in every join.
+        if WRITTEN.fullmatch(value):
+            return value
+        best = max(findings, key=lambda finding: finding.score)
+        version = self._tokens.key_version
+        manifest.append(
+            ManifestEntry(place.step, best.entity, "identifiers", "hash", best.score, version)
+        )
+        return self._tokens.of_value("IDENTIFIER", value)
 
     # -- whole fields -----------------------------------------------------------------------------
 
@@ -207,9 +230,9 @@ class Redactor:
         )
 
     def _subject(self, event: Event) -> Subject:
-        return Subject(*(self._identifier(event.body.get(name)) for name in SUBJECT_FIELDS))
+        return Subject(*(self._of_subject(event.body.get(name)) for name in SUBJECT_FIELDS))
 
-    def _identifier(self, value: Any) -> Any:
+    def _of_subject(self, value: Any) -> Any:
         return self._tokens.of_identifier(value) if value else None
 
     def _ordering_key(self, event: Event, subject: Subject) -> bytes:
@@ -218,6 +241,13 @@ class Redactor:
         if (somebody := subject.anonymous or subject.user) is not None:
             return self._tokens.ordering(somebody.encode())
         return self._tokens.ordering(event.message_id.encode())
+
+
+def _would_merge(place: Place, findings: Findings) -> bool:
+    """Return whether rewriting the findings of an id could make it the same as another one."""
+    action = place.field.policy.action
+    operators = {type(action(finding.entity).operator) for finding in findings}
+    return not operators.isdisjoint(LOSSY) and operators.isdisjoint((Drop, DropEvent))
 
 
 def _beside_written(text: str, findings: Findings) -> Iterator[Finding]:

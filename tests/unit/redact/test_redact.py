@@ -220,6 +220,15 @@ def test_a_rule_on_the_message_id_never_makes_two_one() -> None:
     assert ids == [TOKENS.of_message_id("m-1"), TOKENS.of_message_id("m-2")]
 
 
+@pytest.mark.parametrize("field", ["userId", "anonymousId", "groupId"])
+def test_an_id_whose_findings_would_be_replaced_becomes_a_token_as_a_whole(field: str) -> None:
+    ids = [f"{number}-555-0147" for number in (1, 2)]
+    results = [redacted({field: one}, {one: "PHONE_NUMBER"}) for one in ids]
+    assert len({str(result.body[field]) for result in results}) == 2
+    assert [result.manifest[0][2:4] for result in results] == [("identifiers", "hash")] * 2
+    assert redacted({"userId": EMAIL}, FOUND).body["userId"] == EMAIL_TOKEN
+
+
 def test_type_and_times_are_out_of_the_reach_of_rules() -> None:
     everything = rule("fields: ['*'], entity: ANYTHING, operator: redact")
     time = "2026-01-05T10:00:00Z"
@@ -250,3 +259,25 @@ def test_the_ordering_key_is_a_token_of_the_records_key_else_of_the_subject() ->
 
 def test_nothing_raw_is_shown() -> None:
     assert EMAIL not in repr(redacted({"properties": {"a": EMAIL}}, FOUND))
+
+
+# -- events made to be slow -----------------------------------------------------------------------
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "value",
+    [
+        {f"555-0147{'x' * number}": number for number in range(200)}
+        | {f"{number} 555-0147": number for number in range(20_000)},
+        {"drop": ["555-0147"] * 50_000},
+        {"names": [f"qn{number}" for number in range(500)], "t": "qn1 qn499 x " * 20_000},
+        {"firstName": "qq", "t": "qqq " * 50_000},
+        {"t": f"{EMAIL_TOKEN} 555-0147 " * 3_000},
+    ],
+    ids=["keys", "drops", "names", "repeats", "tokens"],
+)
+def test_a_large_event_is_redacted_in_about_linear_time(value: Json) -> None:
+    drop = rule("fields: ['**.drop'], entities: [PHONE_NUMBER], operator: drop")
+    names = NAMES.replace("test", "names")
+    assert "555-0147" not in str(properties(value, f"{drop}, {names}"))
