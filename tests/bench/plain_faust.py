@@ -15,7 +15,8 @@ import faust
 import orjson
 from presidio_analyzer import AnalyzerEngine
 
-from streamproc.detect import Recognition, key_words, reference_engine
+from streamproc.detect import Recognition, key_words
+from streamproc.detect.recognizers import reference_engine
 from streamproc.rules import load_ruleset
 from streamproc.shipped import shipped
 
