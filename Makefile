@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test bench kafka lock clean
+.PHONY: help setup demo check test faults docs bench kafka lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -37,6 +37,13 @@ check: $(READY) ## Format, lint, imports, types, and the quick tests: about a mi
 
 test: check ## Everything, on the embedded broker and on real Kafka where it can be had.
 	$(BIN)/pytest tests/integration tests/faults
+
+faults: $(READY) ## The long fault test: ten kills of a worker over 50,000 events.
+	STREAMPROC_TEST_FAULT_EVENTS=50000 STREAMPROC_TEST_FAULT_KILLS=10 \
+		$(BIN)/pytest -s tests/faults/test_worker.py -k kills
+
+docs: $(READY) ## Write the generated parts of the README.
+	$(BIN)/python tests/docs/reference.py
 
 bench: $(READY) ## Measure, beside plain Faust with Presidio and a bare loop.
 	$(BIN)/python tests/bench/worker.py

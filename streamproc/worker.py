@@ -9,6 +9,7 @@ starts it again, and the batch is read again.
 from __future__ import annotations
 
 import asyncio
+import gc
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,8 @@ __all__ = ["Flow", "build_app", "run_app"]
 
 log = structlog.get_logger()
 
+GC_THRESHOLD = 50_000
+"""New objects between two runs of the garbage collector; Python's own 700 are a handful of events."""
 LINKS_SECONDS = 60.0
 """How long a newly assigned partition may wait for the identity links of its previous owner."""
 
@@ -233,6 +236,11 @@ def _where(batch: Batch, error: Exception) -> dict[str, Any]:
 def run_app(app: faust.App, flow: Flow) -> int:
     """Run until SIGTERM, SIGINT or a failure; return the exit code."""
     worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+    # Models and memo are a million objects that never die; going over them again and again costs
+    # half of the worker's time (242 us an event with memo warm, against 161 like this).
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
     worker.spinner = None  # it writes to standard output whether that is a terminal or not
     code = 0
     try:

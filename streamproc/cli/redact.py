@@ -51,6 +51,10 @@ def redact(
         settings = settings.model_copy(update={"rules": rules})
     telemetry.configure(settings.log)
     pipeline = make_pipeline(settings, _key_ring(settings), View())
+    if not _has_key_ring(settings):
+        click.echo(
+            "No key ring is configured: tokens are made with one for this run alone.", err=True
+        )
     dead = 0
     try:
         for batch in _batches(_records(file)):
@@ -67,10 +71,13 @@ def _key_ring(settings: Settings) -> KeyRing:
     from streamproc.redact import KeyRing
     from streamproc.redact.keys import KEY_BYTES
 
-    if settings.keys.file is not None or settings.keys.ring is not None:
+    if _has_key_ring(settings):
         return load_key_ring(settings)
-    click.echo("No key ring is configured: tokens are made with one for this run alone.", err=True)
     return KeyRing("k1", {"k1": secrets.token_bytes(KEY_BYTES)})
+
+
+def _has_key_ring(settings: Settings) -> bool:
+    return settings.keys.file is not None or settings.keys.ring is not None
 
 
 def _records(file: BinaryIO) -> Iterator[Record]:

@@ -100,3 +100,20 @@ def test_a_device_clock_that_leads_out_of_all_years_is_refused() -> None:
     with pytest.raises(EventError) as refused:
         read_times(body, ARRIVED)
     assert (refused.value.code, refused.value.path) == ("bad_timestamp", "timestamp")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "401211111111111",  # fromisoformat reads 4012-11-11 11:11:11, Luhn reads a card
+        "20260105T090000Z",
+        "2026-W02-1",
+        "2026-01-05T09:00:00.4111111111111111",
+        "2026-01-05T09:00:00Z 4111111111111111",
+    ],
+)
+def test_a_number_in_the_guise_of_a_timestamp_is_refused(text: str) -> None:
+    with pytest.raises(EventError) as refused:
+        read_micros(text, "sentAt")
+
+    assert (refused.value.code, refused.value.path) == ("bad_timestamp", "sentAt")
