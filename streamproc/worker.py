@@ -36,7 +36,7 @@ __all__ = ["Flow", "build_app", "run_app"]
 log = structlog.get_logger()
 
 GC_THRESHOLD = 50_000
-"""New objects between two runs of the garbage collector; Python's own 700 are a handful of events."""
+"""New objects between two runs of the garbage collector; Python's own 700 are a few events."""
 LINKS_SECONDS = 60.0
 """How long a newly assigned partition may wait for the identity links of its previous owner."""
 

@@ -20,8 +20,8 @@ FORM: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:[Zz]|[+-]\d{2}:?\d{2})?)?",
     re.ASCII,
 )
-"""ISO 8601's extended form, to the nanosecond at most. What passes here is not searched for personal
-data: other forms that ``fromisoformat`` takes can be a card number, or have one behind the comma."""
+"""ISO 8601's extended form, to the nanosecond at most. What passes here is not searched for
+personal data: other forms that ``fromisoformat`` takes can be a card number, or end in one."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 MIN_MICROS: Final = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
