@@ -6,9 +6,11 @@ librdkafka's own lines go through the same formatter, from WARNING up.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,11 +63,14 @@ def configure(settings: LogSettings) -> None:
     )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _without_exception,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if json_lines else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if json_lines
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -76,8 +81,10 @@ def configure(settings: LogSettings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _without_exception_text],
+            foreign_pre_chain=[_with_own_text, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            use_get_message=False,
+            pass_foreign_args=True,
         )
     )
     root = logging.getLogger()
@@ -89,13 +96,43 @@ def configure(settings: LogSettings) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _without_exception_text(
+# The text of a third party's exception may quote what it was given, an event's value among it, and
+# so may the variables of a traceback: of an exception only its type is written, wherever it stands.
+
+
+def _without_exception(
     _logger: Any, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    # A third party's exception text may quote what it was given, an event's value among it: of an
-    # exception only the type is logged.
-    record = event.get("_record")
-    if record is not None and record.exc_info and record.exc_info[0] is not None:
-        event["exception"] = record.exc_info[0].__name__
-        record.exc_info = record.exc_text = None
+    error: BaseException | None = None
+    match event.pop("exc_info", None):
+        case BaseException() as given:
+            error = given
+        case (_, BaseException() as given, _):
+            error = given
+        case True:
+            error = sys.exception()
+    if error is not None:
+        event["exception"] = type(error).__name__
     return event
+
+
+def _with_own_text(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Make the text of a third party's line, which is still apart from its arguments."""
+    args = event.pop("positional_args")
+    if isinstance(args, Mapping):
+        args = {name: _named(arg) for name, arg in args.items()}
+    elif args:
+        args = tuple(_named(arg) for arg in args)
+    record: logging.LogRecord = event["_record"]
+    text = str(_named(record.msg))
+    event["event"] = text % args if args else text
+    if event.get("exc_info"):
+        # asyncio describes the task that failed, its exception too, in the lines after the first.
+        event["event"] = event["event"].partition("\n")[0]
+    return event
+
+
+def _named(arg: object) -> object:
+    return type(arg).__name__ if isinstance(arg, BaseException | asyncio.Future) else arg
