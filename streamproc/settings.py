@@ -36,7 +36,8 @@ TEST_PREFIX = "STREAMPROC_TEST_"
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1)]
 Bytes = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(ge=0.01, le=3_600)]
+"""What Kafka's client takes of every duration that it is told."""
 
 
 class Section(BaseModel):
@@ -269,8 +270,10 @@ def _read_environment(
         if variable in known:
             read[known[variable]] = value
         elif variable.startswith(ENV_PREFIX) and not variable.startswith(TEST_PREFIX):
-            near = difflib.get_close_matches(variable, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            # Without the prefix, which makes any two of them alike.
+            rests = [name.removeprefix(ENV_PREFIX) for name in known]
+            near = difflib.get_close_matches(variable.removeprefix(ENV_PREFIX), rests, n=1)
+            hint = f"; did you mean {ENV_PREFIX}{near[0]}?" if near else ""
             problems.append(Problem("environment", variable, f"no such setting{hint}"))
     return read
 
@@ -289,6 +292,8 @@ def _problem(item: Any, sources: Mapping[str, str], file: Path | None) -> Proble
 
 
 def _expected(item: Any) -> str:
+    if item["type"] == "model_type":
+        return "expected a table"
     # pydantic's messages say what was expected and never quote the input.
     message: str = item["msg"]
     return message[0].lower() + message[1:]

@@ -29,10 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "load": ("streamproc.cli.load:load", "Run a loader: loader topic to warehouse."),
     "redact": ("streamproc.cli.redact:redact", "Redact JSON lines, offline."),
     "topics": ("streamproc.cli.topics:topics", "Create and inspect the topics."),
-    "keys": ("streamproc.cli.keys:keys", "Make key rings."),
+    "keys": ("streamproc.cli.keys:keys", "Make key rings, and key pairs for dead letters."),
     "settings": (
         "streamproc.cli.settings:settings",
-        "Print the effective settings and their sources.",
+        "Print the effective settings and where each came from.",
     ),
 }
 

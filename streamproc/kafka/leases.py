@@ -163,16 +163,22 @@ class Lease:
             if batch is not self._batch:
                 return
             self.attempt += batch.state == "taken"
-            batch.state = "returned"
-            self._batch = None
-            self._returned = () if self._ended else batch.records
+            self._return(batch)
         self._changed(self)
 
     def recall(self) -> None:
         """Take back a batch that was handed out but not taken, as when its queue was cleared."""
-        batch = self._batch
-        if batch is not None and batch.state == "waiting":
-            self.give_back(batch)
+        with self._lock:
+            batch = self._batch
+            if batch is None or batch.state != "waiting":
+                return
+            self._return(batch)
+        self._changed(self)
+
+    def _return(self, batch: Batch) -> None:
+        batch.state = "returned"
+        self._batch = None
+        self._returned = () if self._ended else batch.records
 
     def close(self) -> None:
         """Hand out nothing more; what is being worked on may still finish."""

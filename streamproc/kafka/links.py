@@ -125,6 +125,8 @@ class LinkReader(threading.Thread):
                 future = self._waiting.get_nowait()
             except queue.Empty:
                 return
+            if not future.set_running_or_notify_cancel():  # whoever asked has given up
+                continue
             try:
                 self._targets.append((self._ends(), future))
             except KafkaException as error:

@@ -39,10 +39,11 @@ REFUSED = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD})
 class Delivery:
     """Counts the delivery reports of one batch; its future is done when all are in."""
 
-    __slots__ = ("_failed", "_future", "_loop", "_missing", "_refused")
+    __slots__ = ("_failed", "_future", "_lock", "_loop", "_missing", "_refused")
 
     def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
-        """Expect ``count`` reports; reports come in the producer's thread."""
+        """Expect ``count`` reports; they come in the producer's thread and in the sender's."""
+        self._lock = threading.Lock()
         self._missing = count
         self._failed: str | None = None
         self._refused: list[int] = []
@@ -53,13 +54,15 @@ class Delivery:
 
     def report(self, index: int, error: KafkaError | None) -> None:
         """Take the delivery report of message ``index``."""
-        if error is not None:
-            if error.code() in REFUSED:
-                self._refused.append(index)
-            else:
-                self._failed = error.name()
-        self._missing -= 1
-        if self._missing == 0:
+        with self._lock:
+            if error is not None:
+                if error.code() in REFUSED:
+                    self._refused.append(index)
+                else:
+                    self._failed = error.name()
+            self._missing -= 1
+            last = self._missing == 0
+        if last:
             self._loop.call_soon_threadsafe(self._finish)
 
     def _finish(self) -> None:

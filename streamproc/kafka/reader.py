@@ -96,6 +96,8 @@ class Reader(threading.Thread):
         future: Future[T] = Future()
 
         def run(consumer: Consumer) -> None:
+            if not future.set_running_or_notify_cancel():  # whoever asked has given up
+                return
             try:
                 future.set_result(function(consumer))
             except Exception as error:  # noqa: BLE001 - goes to whoever waits for the result
