@@ -1,0 +1,23 @@
+"""What several rooms' unit tests need."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from streamproc.telemetry import QUIET, SILENT
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Let a test configure logging as a process does; put it back afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+    for name in (*QUIET, *SILENT):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    structlog.reset_defaults()
