@@ -139,6 +139,15 @@ class Broker:
         finally:
             consumer.close()
 
+    def written(self, topic: str) -> int:
+        """Return how many offsets of ``topic`` are taken."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": self.group("ends")})
+        try:
+            places = [TopicPartition(topic, number) for number in self.partitions(topic)]
+            return sum(consumer.get_watermark_offsets(place, WAIT_SECONDS)[1] for place in places)
+        finally:
+            consumer.close()
+
     def partitions(self, topic: str) -> list[int]:
         """Return the numbers of the topic's partitions."""
         admin = AdminClient({"bootstrap.servers": self.bootstrap})
