@@ -36,10 +36,11 @@ BATCH_LINES = 500
 def redact(
     ctx: click.Context, file: BinaryIO, rules_directory: Path | None, *, manifest: bool
 ) -> None:
-    """Redact JSON lines, offline: FILE or standard input to standard output, in order.
+    """Redact JSON lines, offline.
 
-    Events that cannot go on are told as JSON lines on standard error, without their values, and
-    the exit code is then 3. Without a configured key ring one is made for this run.
+    FILE or standard input goes to standard output, in order. Events that cannot go on are told as
+    JSON lines on standard error, without their values, and the exit code is then 3. Without a
+    configured key ring one is made for this run.
     """
     from streamproc import telemetry
     from streamproc.assemble import make_pipeline
