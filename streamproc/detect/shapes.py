@@ -31,7 +31,7 @@ SHAPES: Mapping[str, tuple[str, frozenset[str]]] = MappingProxyType(
         "digest": (_DIGEST, frozenset()),
         # What redaction writes: replayed events are not redacted twice.
         "token": (r"tok_[0-9A-Za-z]+_[a-p]{32}", frozenset()),
-        "placeholder": (r"<[A-Z][A-Z0-9_]*>", frozenset()),
+        "placeholder": (r"<[A-Z_]+>", frozenset()),
     }
 )
 """Pattern of each shape, and the entities that say the shape itself is wanted."""

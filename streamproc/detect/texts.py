@@ -45,12 +45,20 @@ class Recognition:
     language: str = "en"
 
 
-@lru_cache(maxsize=8192)  # keys come from producers: bounded
+_LONGEST_KEY = 128
+"""Code points of a key that are read for words: beyond, it is no word for what it holds."""
+
+
 def key_words(key: str) -> tuple[str, ...]:
     """Return the words of a key, lower case: ``billingEmail`` is ``("billing", "email")``.
 
     Splits camelCase, snake_case, kebab-case and anything else that is neither letter nor digit.
     Digits stay with their word, because Presidio's context words hold some (``ipv4``).
     """
+    return _words(key[:_LONGEST_KEY])
+
+
+@lru_cache(maxsize=8192)  # keys come from producers: bounded, in number and in length
+def _words(key: str) -> tuple[str, ...]:
     words = (part for word in _WORDS.findall(key) for part in _CAMEL.split(word))
     return tuple(word.lower() for word in words)

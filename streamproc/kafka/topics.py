@@ -49,10 +49,10 @@ HOUR_MS = 3_600_000
 MOCK_CLUSTER = "mockCluster"
 """How the ids of librdkafka's mock clusters, which is what the embedded broker is, begin."""
 
-OVERSIZE = 8
+OVERSIZE = 64
 """The raw topic takes events up to so many times the limit: those become dead letters that say so,
 where a smaller bound would mean an error in a producer that nobody watches."""
-GROWTH = 4
+GROWTH = 8
 """How many times larger than the largest event its row may be: tokens are longer than most of what
 they stand for, and the manifest comes on top."""
 SEAL_BYTES = 65_536

@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 
 from streamproc.redact.tokens import TOKEN, Tokens
-from streamproc.rules import Action, Hash, Keep, Mask, Redact, Replace
+from streamproc.rules import SEARCHABLE, Action, Hash, Keep, Mask, Redact, Replace
 
 __all__ = ["WRITTEN", "rewritten"]
 
-WRITTEN = re.compile(rf"{TOKEN.pattern}|<[A-Z][A-Z0-9_]*>")
-"""What redaction writes: left as it is, so that redacting twice changes nothing."""
+WRITTEN = re.compile(rf"{TOKEN.pattern}|<(?:{'|'.join(sorted(SEARCHABLE))})>")
+"""What redaction writes: left as it is, so that redacting twice changes nothing. Any other word in
+angle brackets (``<JANE>``, ``<GB29NWBK60161331926819>``) is a value."""
 
 
 def rewritten(action: Action, value: str, tokens: Tokens) -> str:
@@ -47,7 +48,7 @@ def _mask(action: Action, value: str, _tokens: Tokens) -> str:
     total = sum(character.isalnum() for character in value)
     first, last = mask.keep_first, mask.keep_last
     if total <= first + last:
-        if mask.character in value:
+        if total == first + last and mask.character in value:
             return value  # masked before: what is left is what may be left
         first = last = 0
     seen = 0

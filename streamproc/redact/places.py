@@ -31,6 +31,10 @@ class Place(NamedTuple):
     field: Field
     above: Trail
 
+    def __repr__(self) -> str:
+        """Name the place by its path; what it is in holds the event's values."""
+        return f"Place({path_of(self.trail)})"
+
     @property
     def trail(self) -> Trail:
         """The trail of the value itself."""

@@ -16,8 +16,9 @@ from streamproc.redact.survey import Survey
 
 __all__ = ["with_siblings"]
 
-MOST_NAMES = 500
-"""Names of one event; each is looked for in all its texts, so the work grows with their product."""
+MOST_WORDS = 1_000
+"""Words of one event's names; each is looked for in all its texts, so the work grows with their
+product."""
 
 BETWEEN_TEXTS = "\0"
 """No letter and no space: no name reaches over it."""
@@ -37,6 +38,10 @@ class Segment(NamedTuple):
     text: str
     part: Part | None
 
+    def __repr__(self) -> str:
+        """Name the text by its index and length: it may be personal data."""
+        return f"Segment({self.text_index}, <{len(self.text)} characters>)"
+
     def of_text(self, finding: Finding, start: int) -> Finding:
         """Return ``finding`` by the offsets of the event's text; ``start`` is this segment's."""
         first, last = finding.start - start, finding.end - start
@@ -55,7 +60,7 @@ def with_siblings(found: Survey, findings: Sequence[Findings]) -> Sequence[Findi
     names = tuple(dict.fromkeys(_names(found)))
     if not names:
         return findings
-    if len(names) > MOST_NAMES:
+    if sum(len(name.split()) for name in names) > MOST_WORDS:
         raise EventError("redact", "too_many_names")
     segments = tuple(_segments(found))
     # All texts at once: where no name recurs, which is nearly always, this is all it costs.

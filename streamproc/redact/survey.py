@@ -24,6 +24,10 @@ class WholeField(NamedTuple):
     value: Any
     action: Action
 
+    def __repr__(self) -> str:
+        """Return the place and who decides, without the value."""
+        return f"WholeField({self.place!r}, {self.action.rule})"
+
 
 @dataclass(slots=True)
 class Survey:

@@ -15,6 +15,7 @@ touches the world.
 
 from streamproc.rules.language import (
     LANGUAGE_VERSION,
+    SEARCHABLE,
     Drop,
     DropEvent,
     Hash,
@@ -32,6 +33,7 @@ from streamproc.rules.plan import Action, Field, LeafPolicy, Plan
 
 __all__ = [
     "LANGUAGE_VERSION",
+    "SEARCHABLE",
     "Action",
     "Drop",
     "DropEvent",

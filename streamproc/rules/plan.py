@@ -22,8 +22,9 @@ KEPT_FIELDS = 50_000
 LONGEST_KEPT_KEY = 128
 """Longest key that is remembered, so that :data:`KEPT_FIELDS` bounds bytes as well."""
 
-PLAIN_KEY = re.compile(r"(?!(?:[^0-9]*[0-9]){5})[A-Za-z_$][A-Za-z0-9_$-]{0,31}")
-"""A word with at most four digits. Nothing that is searched for can be written so, names apart."""
+PLAIN_KEY = re.compile(r"(?!(?:[^0-9]*[0-9]){5})(?!(?:[^-]*-){5})[A-Za-z_$][A-Za-z0-9_$-]{0,31}")
+"""A word with at most four digits and four hyphens. Nothing that is searched for can be written so,
+names apart; a MAC address has five hyphens."""
 
 GENERIC_WORDS = frozenset({"content", "data", "item", "number", "text", "value"})
 """Keys that say nothing alone: ``phone.number`` is about a phone, which the key above says."""

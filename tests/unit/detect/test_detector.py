@@ -130,3 +130,28 @@ def test_detectors_of_one_recognition_have_one_fingerprint(
     other = Detector(Recognition(frozenset({"IP_ADDRESS"})), cache=tmp_path, memo_entries=10)
     same = Detector(Recognition(frozenset({"IP_ADDRESS"})), cache=tmp_path, memo_entries=99)
     assert other.fingerprint == same.fingerprint != detector.fingerprint
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 200_000 + "?",
+        "a" * 200_000 + "%4",
+        "x?" + "a" * 200_000,
+        "-" * 30_000 + " Jane Doe lives here",
+        "1-" * 15_000,
+        "555 ext 5 " * 3_000,
+        "GB29 NWBK " * 3_000,
+        "driver license A1234567 " * 1_000,
+    ],
+    ids=lambda text: text[:10],
+)
+def test_texts_made_to_be_slow_are_answered_in_time(detector: Detector, text: str) -> None:
+    detector.detect([Text(text)])
+
+
+@pytest.mark.timeout(30)
+def test_a_text_that_a_pattern_takes_too_long_for_is_refused(detector: Detector) -> None:
+    with pytest.raises(EventError, match="detector_failed"):
+        detector.detect([Text("a." * 16_000 + " x@yy.zz")])

@@ -41,3 +41,13 @@ def test_words_of_a_batch_are_forgotten_after_it(model: LanguageModel) -> None:
     with model.memory():
         list(model.read(["qwxyzzy went home with her"]))
     assert "qwxyzzy" not in model.nlp.vocab.strings
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("sign", [",", "=", "\U0001f600", ").", "'s"])
+def test_signs_in_a_row_stop_nothing_and_hide_nothing(model: LanguageModel, sign: str) -> None:
+    text = f"Please call Jane Miller. {sign * 16_000} She knows Bob Smith of Paris."
+    with model.memory():
+        (read,) = model.read([text])
+        named = {text[span.start_char : span.end_char] for span in read.entities}
+    assert named >= {"Jane Miller", "Bob Smith", "Paris"}

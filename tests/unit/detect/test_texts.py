@@ -26,3 +26,8 @@ def test_key_words_are_split_and_lower_case(key: str, words: tuple[str, ...]) ->
 
 def test_text_shows_no_value() -> None:
     assert "jane" not in repr([Text("jane@example.com", ("email",))])
+
+
+def test_only_the_beginning_of_a_long_key_is_read() -> None:
+    assert key_words("email" + " word" * 100_000)[0] == "email"
+    assert len(key_words("email" + " word" * 100_000)) < 50

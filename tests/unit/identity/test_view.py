@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from streamproc.events import Link, Subject, Token
 from streamproc.identity import View
 
@@ -62,3 +64,12 @@ def test_a_repeated_link_is_not_new() -> None:
 
 def test_an_event_that_names_nobody_has_no_identity() -> None:
     assert View().resolve(Subject(None, None, None)) is None
+
+
+@pytest.mark.timeout(10)
+def test_a_device_that_everybody_used_costs_no_more_than_another() -> None:
+    view = View()
+    for number in range(20_000):
+        view.add(Link("identify", PHONE, Token(f"tok_{number}")))
+    identities = {view.resolve(of(anonymous=PHONE)) for _ in range(20_000)}
+    assert identities == {PHONE}

@@ -25,6 +25,8 @@ def made(operator: Operator, value: str, entity: str = "PERSON") -> str:
         (Mask(character="x", keep_first=1), "a-b-c", "a-x-x"),
         (Mask(keep_last=4), "1234", "****"),
         (Mask(keep_last=4), "12", "**"),
+        (Mask(keep_last=4), "1*23", "****"),
+        (Replace(), "<JANE>", "<PERSON>"),
     ],
 )
 def test_operators(operator: Operator, value: str, new: str) -> None:

@@ -94,6 +94,8 @@ def test_the_context_of_a_field_is_its_key_and_where_that_is_generic_the_one_abo
         ("x" * 33, False),
         ("größe", False),
         ("", False),
+        ("some-words-in-a-row", True),
+        ("aa-bb-cc-dd-ee-f1", False),  # a MAC address
     ],
 )
 def test_a_key_is_plain_if_it_cannot_be_personal_data(plan: Plan, key: str, plain: bool) -> None:
