@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import structlog
@@ -17,7 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from streamproc.errors import RetryableError
 from streamproc.kafka.clients import client_config
 
-__all__ = ["BatchProducer", "Outgoing"]
+__all__ = ["REFUSED", "BatchProducer", "Outgoing"]
 
 log = structlog.get_logger()
 
@@ -63,7 +64,8 @@ class Delivery:
             self._missing -= 1
             last = self._missing == 0
         if last:
-            self._loop.call_soon_threadsafe(self._finish)
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                self._loop.call_soon_threadsafe(self._finish)
 
     def _finish(self) -> None:
         if self._future.done():  # whoever waited was cancelled

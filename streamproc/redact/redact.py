@@ -272,6 +272,8 @@ def _beside_written(text: str, findings: Findings) -> Iterator[Finding]:
 def _piece_of(text: str, finding: Finding, start: int, end: int) -> Iterator[Finding]:
     if start == finding.start and end == finding.end:
         yield finding
+    elif finding.entity == "EMAIL_ADDRESS" and text.startswith("@", start):
+        return  # a domain, the written was the address in front of it: https://tok_…@example.com/
     elif any(map(str.isalnum, text[start:end])):
         yield finding._replace(start=start, end=end)
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streamproc.errors import RetryableError
 from streamproc.events import DeadLetter
 from streamproc.kafka.clients import client_config
 from streamproc.kafka.codecs import encode_dead_letter
+from streamproc.kafka.producer import REFUSED
 from streamproc.settings import Settings
 
 __all__ = ["DeadLetterProducer"]
 
 BATCH_MARGIN_SECONDS = 5.0
+POLL_SECONDS = 0.1
 
 
 class DeadLetterProducer:
@@ -28,23 +32,11 @@ class DeadLetterProducer:
     def send(self, letter: DeadLetter) -> None:
         """Hand ``letter`` over; :meth:`flush` says whether it arrived.
 
-        Raises:
-            RetryableError: The producer does not take it.
+        Where its sealed original is too large for the topic, it goes without. Waits for room.
         """
         if self._producer is None:
             self._producer = self._connect()
-        origin = letter.origin
-        try:
-            self._producer.produce(
-                self._settings.topics.dead,
-                encode_dead_letter(letter),
-                f"{origin.topic}-{origin.partition}-{origin.offset}".encode(),
-                on_delivery=self._report,
-            )
-        except BufferError:
-            raise RetryableError("dead letters wait for the broker") from None
-        except KafkaException as error:
-            raise RetryableError(f"dead letter not accepted: {error.args[0].name()}") from None
+        self._produce(self._producer, letter)
         self._sent += 1
 
     def flush(self) -> int:
@@ -75,6 +67,27 @@ class DeadLetterProducer:
             }
         )
 
-    def _report(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
+    def _produce(self, producer: Producer, letter: DeadLetter) -> None:
+        def report(error: KafkaError | None, _message: Message) -> None:
+            if error is not None:
+                self._refuse(producer, letter, error)
+
+        topic, key = self._settings.topics.dead, "{}-{}-{}".format(*letter.origin).encode()
+        while True:
+            try:
+                producer.produce(topic, encode_dead_letter(letter), key, on_delivery=report)
+            except BufferError:
+                producer.poll(POLL_SECONDS)  # full: deliveries, or their timeouts, make room
+            except KafkaException as error:
+                self._refuse(producer, letter, error.args[0])
+                return
+            else:
+                return
+
+    def _refuse(self, producer: Producer, letter: DeadLetter, error: KafkaError) -> None:
+        if error.code() in REFUSED and letter.sealed is not None:
+            # The original is what is too large, and it stays where ``origin`` says: without this,
+            # the loader would try the same for ever.
+            self._produce(producer, replace(letter, sealed=None))
+        else:
             self._failed = error.name()

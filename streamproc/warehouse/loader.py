@@ -18,9 +18,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from streamproc.deadletters import dead_letter, sealer
 from streamproc.errors import EventError, RetryableError
-from streamproc.events import Micros, Origin, Record
+from streamproc.events import Micros, Origin
 from streamproc.kafka.clients import client_config
 from streamproc.kafka.codecs import decode_row
+from streamproc.kafka.reader import to_record
 from streamproc.settings import Settings
 from streamproc.warehouse.dead import DeadLetterProducer
 from streamproc.warehouse.duckdb import open_duckdb
@@ -198,10 +199,8 @@ class Session:
             log.warning("reading is disturbed, going on", topic=self._topic, code=error.name())
 
     def _bury(self, message: Message, refused: EventError) -> None:
-        _, milliseconds = message.timestamp()
-        timestamp = Micros(milliseconds * 1_000)
-        record = Record(_origin(message), message.key(), message.value(), timestamp)
-        self._ends.dead.send(dead_letter(record, refused, ruleset="", seal=self._seal))
+        letter = dead_letter(to_record(message), refused, ruleset="", seal=self._seal)
+        self._ends.dead.send(letter)
 
     def _is_due(self) -> bool:
         if self._pending.records >= self._loader.batch_rows:

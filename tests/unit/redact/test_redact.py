@@ -72,6 +72,12 @@ def test_what_redaction_wrote_is_left_and_what_stands_beside_it_is_not() -> None
     }
 
 
+def test_a_domain_behind_what_redaction_wrote_is_left() -> None:
+    text = f"https://{EMAIL_TOKEN}@example.com/"
+    found = {f"{EMAIL_TOKEN}@example.com": "EMAIL_ADDRESS"}
+    assert properties({"t": text}, found=found) == {"t": text}
+
+
 def test_a_value_in_angle_brackets_is_not_what_redaction_wrote() -> None:
     found = {"GB29NWBK60161331926819": "IBAN_CODE", "JANE": "PERSON"}
     assert properties({"t": "pay <GB29NWBK60161331926819>, <JANE>"}, found=found) == {
