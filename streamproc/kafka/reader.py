@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from streamproc.decode.times import MAX_MICROS, MIN_MICROS
 from streamproc.events import Micros, Origin, Record
 from streamproc.kafka.clients import client_config
 from streamproc.kafka.leases import Lease
@@ -265,18 +266,18 @@ class Reader(threading.Thread):
 
 
 def to_record(message: Message) -> Record:
-    """Return a fetched message (one without an error) as the core knows it."""
+    """Return a fetched message (one without an error) as the core knows it.
+
+    A timestamp outside the years 1 to 9999 is taken for the nearest moment within.
+    """
     topic, partition, offset = message.topic(), message.partition(), message.offset()
     assert topic is not None
     assert partition is not None
     assert offset is not None
-    milliseconds = message.timestamp()[1]
-    return Record(
-        Origin(topic, partition, offset),
-        message.key(),
-        message.value(),
-        Micros(milliseconds * 1_000),
-    )
+    # A producer can write any 64 bits there; microseconds of it may be more than 64, and no
+    # warehouse knows the year 200,000.
+    arrived = min(max(message.timestamp()[1] * 1_000, MIN_MICROS), MAX_MICROS)
+    return Record(Origin(topic, partition, offset), message.key(), message.value(), Micros(arrived))
 
 
 def _uncommitted(leases: Iterable[Lease]) -> list[TopicPartition]:
