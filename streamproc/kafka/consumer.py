@@ -25,6 +25,7 @@ from faust.exceptions import ImproperlyConfigured
 from faust.transport import consumer as faust_consumer
 from faust.types import TP, ConsumerMessage, Message
 
+from streamproc.errors import StreamprocError
 from streamproc.kafka.leases import Lease
 from streamproc.kafka.reader import Reader, ReaderOptions
 
@@ -101,6 +102,12 @@ class Consumer(faust_consumer.Consumer):
     def assignment_changed(self) -> None:
         """Have Faust told, in the event loop, which partitions are ours."""
         self.loop.call_soon_threadsafe(self._announce_soon)
+
+    def reader_failed(self, cause: str) -> None:
+        """Crash the app: nothing will be read any more."""
+        log.error("Kafka consumer has ended", cause=cause)
+        error = StreamprocError(f"the Kafka consumer has ended: {cause}")
+        asyncio.run_coroutine_threadsafe(self.app.crash(error), self.loop)
 
     def lease_changed(self, lease: Lease) -> None:
         """Wake the delivering task: a batch of ``lease`` is done, or is to be tried again."""

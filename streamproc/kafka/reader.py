@@ -43,9 +43,10 @@ MOVING = frozenset(
         KafkaError.ILLEGAL_GENERATION,
         KafkaError.REBALANCE_IN_PROGRESS,
         KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError._FATAL,
     }
 )
-"""Why a commit fails while partitions move, every time: not worth a line."""
+"""Why commits fail while partitions move, or once the consumer is at its end: not worth a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,9 @@ class RebalanceListener(Protocol):
     def assignment_changed(self) -> None:
         """Leases came or went."""
 
+    def reader_failed(self, cause: str) -> None:
+        """The reader has ended by itself: no record will come any more."""
+
     def lease_changed(self, lease: Lease) -> None:
         """A batch of ``lease`` was finished or given back (called in that agent's thread)."""
 
@@ -86,6 +90,7 @@ class Reader(threading.Thread):
         self._leases: dict[Partition, Lease] = {}
         self._paused: set[Partition] = set()
         self._stop_requested = threading.Event()
+        self._fatal: str | None = None
         self._consumer = Consumer(
             consumer_config(options) | {"on_commit": self._on_commit},
         )
@@ -144,10 +149,14 @@ class Reader(threading.Thread):
     def run(self) -> None:
         """Poll until stopped."""
         try:
-            while not self._stop_requested.is_set():
+            while not self._stop_requested.is_set() and self._fatal is None:
                 self._run_calls()
                 self._resume_drained()
                 self._fetch()
+            if self._fatal is not None:
+                self._listener.reader_failed(self._fatal)
+        except Exception as error:  # noqa: BLE001 - a fault of ours; who owns us has to stop
+            self._listener.reader_failed(type(error).__name__)
         finally:
             self._commit_now(self._leases.values())
             self._consumer.close()
@@ -161,24 +170,31 @@ class Reader(threading.Thread):
             call(self._consumer)
 
     def _fetch(self) -> None:
-        messages = self._consumer.consume(self._options.batch_records, POLL_SECONDS)
-        if not messages:
-            return
-        by_partition: dict[Partition, list[Record]] = {}
-        for message in messages:
+        # One by one: a rebalance is served between two of these calls, so that each record goes to
+        # the lease that holds its partition now. consume(n) serves it in the middle of a list whose
+        # first half is from before.
+        timeout = POLL_SECONDS
+        for _ in range(self._options.batch_records):
+            message = self._consumer.poll(timeout)
+            if message is None:
+                break
+            timeout = 0.0
             if (error := message.error()) is not None:
                 self._on_message_error(message, error)
             else:
-                record = to_record(message)
-                by_partition.setdefault(record.origin[:2], []).append(record)
-        for partition, records in by_partition.items():
-            lease = self._leases.get(partition)
-            if lease is not None:  # None: fetched just before it was revoked; others read it
-                lease.add(records)
-                if lease.backlog > BACKLOG_BATCHES * self._options.batch_records:
-                    self._consumer.pause([TopicPartition(*partition)])
-                    self._paused.add(partition)
-        self._listener.records_arrived()
+                self._hold(to_record(message))
+        if timeout == 0.0:
+            self._listener.records_arrived()
+
+    def _hold(self, record: Record) -> None:
+        partition = record.origin[:2]
+        lease = self._leases.get(partition)
+        if lease is None:  # just revoked: its next owner reads it
+            return
+        lease.add((record,))
+        if lease.backlog == BACKLOG_BATCHES * self._options.batch_records:
+            self._consumer.pause([TopicPartition(*partition)])
+            self._paused.add(partition)
 
     def _resume_drained(self) -> None:
         low = BACKLOG_BATCHES * self._options.batch_records // 2
@@ -188,6 +204,9 @@ class Reader(threading.Thread):
             self._paused.difference_update(drained)
 
     def _on_message_error(self, message: Message, error: KafkaError) -> None:
+        if error.code() == KafkaError._FATAL:  # as when another member takes our instance id
+            self._fatal = error.str()
+            return
         # Transport errors come through error_cb; what arrives here is about a topic or partition.
         log.warning(
             "partition cannot be read",

@@ -266,3 +266,21 @@ def test_a_stop_finishes_what_is_in_flight_and_nothing_is_done_twice(kafka: Brok
         app.stop()
 
     assert copied == Counter(values)
+
+
+@pytest.mark.kafka
+def test_a_member_whose_instance_id_is_taken_by_another_stops(kafka: Broker) -> None:
+    copy = Copy(kafka)
+    values = copy.fill(1_000)
+
+    with copy.app("--instance", "the-one", "--slow", "0.3") as first:
+        first.wait_for("took")
+        with copy.app("--instance", "the-one") as second:
+            assert first.wait() != 0
+            first.close()
+            assert any("fenced by other consumer" in line for line in first.lines)
+            copied = copy.wait_for(values)
+            copy.wait_for_commits(1_000)
+            second.stop()
+
+    assert copied.keys() == set(values)
