@@ -57,6 +57,9 @@ GROWTH = 8
 they stand for, and the manifest comes on top."""
 SEAL_BYTES = 65_536
 """What a dead letter adds to the sealed original at most."""
+BATCH_BYTES = 1_048_576
+"""No topic takes less, however small events are: brokers hold a producer's whole batch against a
+topic's bound, and librdkafka makes batches of up to 1,000,000 bytes (``batch.size``)."""
 
 Action: TypeAlias = Literal["none", "create", "grow", "alter", "refuse"]
 
@@ -244,7 +247,7 @@ def _kept(hours: int, message_bytes: int, compression: str) -> dict[str, str]:
     return {
         "cleanup.policy": "delete",
         "compression.type": compression,
-        "max.message.bytes": str(message_bytes),
+        "max.message.bytes": str(max(message_bytes, BATCH_BYTES)),
         "retention.ms": str(hours * HOUR_MS),
     }
 

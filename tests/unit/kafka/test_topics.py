@@ -8,7 +8,7 @@ import pytest
 from streamproc.errors import RetryableError
 from streamproc.kafka import topics
 from streamproc.kafka.topics import Found, Topic, compare, patiently, wanted
-from streamproc.settings import Settings, TopicSettings
+from streamproc.settings import LimitSettings, Settings, TopicSettings
 
 RAW, LOAD, DEAD, LINKS = wanted(Settings())
 
@@ -44,6 +44,12 @@ def test_the_raw_topic_takes_events_larger_than_the_limit_so_that_they_can_be_de
 ):
     assert int(RAW.config["max.message.bytes"]) > 5_000_000 > Settings().limits.event_bytes
     assert int(DEAD.config["max.message.bytes"]) > int(RAW.config["max.message.bytes"])
+
+
+def test_every_topic_takes_a_producers_batch_however_small_events_are() -> None:
+    small = wanted(Settings(limits=LimitSettings(event_bytes=1_000)))
+    bounds = [int(topic.config.get("max.message.bytes", 1_048_576)) for topic in small]
+    assert min(bounds) > 1_000_000
 
 
 @pytest.mark.parametrize(("replication", "in_sync"), [(1, "1"), (2, "1"), (3, "2")])
