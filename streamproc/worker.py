@@ -171,10 +171,15 @@ class Flow:
         self.totals.dropped += made.dropped
 
 
+class _App(faust.App):
+    def _create_directories(self) -> None:
+        """Make none in the working folder: Faust keeps tables in them, and there are none here."""
+
+
 def build_app(settings: Settings, flow: Flow) -> faust.App:
     """Return the Faust app with its agent; running it is :func:`run_app`."""
     brokers = settings.kafka.brokers.replace(",", ";")
-    app = faust.App(
+    app = _App(
         settings.worker.group,
         broker=f"streamproc://{brokers}",
         broker_session_timeout=settings.kafka.session_timeout_seconds,

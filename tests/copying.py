@@ -12,6 +12,8 @@ import argparse
 import asyncio
 import logging
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -51,6 +53,7 @@ def build(options: argparse.Namespace) -> faust.App:
         stream_processing_timeout=20,
         stream_recovery_delay=0,
         topic_disable_leader=True,
+        datadir=Path(tempfile.gettempdir(), "streamproc-copying"),  # not the working folder
         web_enabled=False,
     )
 

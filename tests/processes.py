@@ -23,13 +23,17 @@ class Process:
     """A child process whose standard output is read line by line; standard error is kept."""
 
     def __init__(
-        self, arguments: Sequence[str], environment: Mapping[str, str] | None = None
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-u", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
+            cwd=folder,
             text=True,
         )
         self.lines: list[str] = []
@@ -98,10 +102,12 @@ class Process:
 
 @contextmanager
 def running(
-    arguments: Sequence[str], environment: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Iterator[Process]:
-    """A process that does not outlive the block."""
-    process = Process(arguments, environment)
+    """A process that does not outlive the block; it works in ``folder``."""
+    process = Process(arguments, environment, folder)
     try:
         yield process
     finally:

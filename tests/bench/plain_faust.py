@@ -9,6 +9,8 @@ replace what was found, send, await. Same recognizers, entities, threshold and c
 from __future__ import annotations
 
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -57,6 +59,7 @@ def main() -> None:
     app = faust.App(
         group,
         broker=f"kafka://{brokers}",
+        datadir=Path(tempfile.gettempdir(), "streamproc-bench"),  # not the working folder
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,

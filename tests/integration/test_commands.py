@@ -1,4 +1,4 @@
-"""Commands that cannot start, as processes: they end at once, with one clear line."""
+"""Commands as processes: those that cannot start end at once, with one clear line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from brokers import Broker
+from processes import running
 from redaction import RING
+from workplace import Workplace
 
 from streamproc.redact import write_key_ring
 from streamproc.settings import ENV_PREFIX
@@ -16,7 +19,13 @@ from streamproc.settings import ENV_PREFIX
 NOBODY = "127.0.0.1:1"
 """Where no broker is: a command that asks one would go on asking for ever."""
 SECONDS = 30
-BAD_RULES = "version: 1\nname: own\nentities: [EMAIL_ADRESS]\noperators: {default: redact}\nrules: []\n"
+BAD_RULES = """
+version: 1
+name: own
+entities: [EMAIL_ADRESS]
+operators: {default: redact}
+rules: []
+"""
 
 
 @pytest.fixture
@@ -55,7 +64,7 @@ def test_a_worker_with_broken_rules_ends_before_it_asks_a_broker(
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
         "streamproc: 1 problem",
-        f"  {rules}/own.yaml:3: entities[0]: no such entity; did you mean EMAIL_ADDRESS?",
+        f"  {rules}/own.yaml:4: entities[0]: no such entity; did you mean EMAIL_ADDRESS?",
     ]
 
 
@@ -92,3 +101,14 @@ def test_bad_settings_end_a_process_before_it_asks_a_broker(
         f"  streamproc.toml: loader.batch_seconds: {found}",
     ]
     assert not (tmp_path / "warehouse.duckdb").exists()
+
+
+def test_a_worker_leaves_nothing_in_its_working_folder(embedded: Broker, tmp_path: Path) -> None:
+    place, folder = Workplace(embedded, tmp_path), tmp_path / "work"
+    folder.mkdir()
+
+    with running(["-m", "streamproc", "worker"], place.environment(), folder) as worker:
+        worker.wait_for("worker ready")
+        assert worker.stop() == 0
+
+    assert list(folder.iterdir()) == []
