@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,23 @@ def test_a_reader_that_has_enough_ends_it_quietly(
     assert process.stderr.read() == b""
     process.stderr.close()
     process.wait(60)
+
+
+def test_the_same_events_are_redacted_the_same_whatever_stands_beside_them(
+    environment: dict[str, str],
+) -> None:
+    notes = ("call {} back tomorrow please", "{}", "/u/{}?e={}", "it is <{}>, or {}")
+    events = [
+        {
+            **EVENT,
+            "messageId": f"m-{number}",
+            "properties": {"note": note.format(who, who), who: [who], "name": "Jane Doe"},
+        }
+        for number, (note, who) in enumerate(product(notes, (EMAIL, "Jane Doe", "192.0.2.7")))
+    ]
+    given = [json.dumps(event).encode() + b"\n" for event in events]
+    first = run({**environment, "PYTHONHASHSEED": "1"}, "--manifest", given=b"".join(given))
+    other = b"".join(reversed(given * 60))
+    second = run({**environment, "PYTHONHASHSEED": "2"}, "--manifest", given=other)
+    assert first.stdout
+    assert second.stdout.splitlines()[-len(given) :] == first.stdout.splitlines()[::-1]
