@@ -27,7 +27,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.offset = 0
         self.stored: int | None = None  # what the broker said it has
 
-    @rule(gaps=st.lists(st.integers(1, 5), max_size=6))
+    @rule(gaps=st.lists(st.integers(1, 5), min_size=1, max_size=6))
     def add(self, gaps: list[int]) -> None:
         offsets = []
         for gap in gaps:
@@ -37,8 +37,8 @@ class LeaseMachine(RuleBasedStateMachine):
         if not self.closed:
             self.added += offsets
 
-    @rule(most=st.integers(1, 4))
-    def next_batch(self, most: int) -> None:
+    @rule(most=st.integers(1, 4), and_take=st.booleans())
+    def next_batch(self, most: int, *, and_take: bool) -> None:
         batch = self.lease.next_batch(most)
         if self.out is not None or self.closed or self.finished == len(self.added):
             assert batch is None  # one at a time
@@ -49,6 +49,8 @@ class LeaseMachine(RuleBasedStateMachine):
         assert offsets == self.added[self.finished : self.finished + len(offsets)]
         assert batch.first == (self.finished == 0)
         self.out, self.out_taken = batch, False
+        if and_take:
+            self.take()
 
     @rule()
     def take(self) -> None:
@@ -90,8 +92,8 @@ class LeaseMachine(RuleBasedStateMachine):
             self.lease.committed(offset)
             self.stored = offset
 
-    # Ends are rarer than the rest, or nothing else would be tried.
-    @precondition(lambda self: len(self.old) > 3)
+    # Not before something has happened, or hardly anything else would be tried.
+    @precondition(lambda self: self.old)
     @rule()
     def close(self) -> None:
         self.lease.close()
@@ -99,7 +101,7 @@ class LeaseMachine(RuleBasedStateMachine):
         if not self.out_taken:
             self.forget()
 
-    @precondition(lambda self: len(self.old) > 3)
+    @precondition(lambda self: self.out is not None)
     @rule()
     def abandon(self) -> None:
         self.lease.abandon()
