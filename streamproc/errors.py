@@ -14,13 +14,28 @@ what it was given, so it is never copied into ours.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["ConfigError", "EventError", "Problem", "RetryableError", "Stage", "StreamprocError"]
+__all__ = [
+    "ConfigError",
+    "EventError",
+    "Problem",
+    "RetryableError",
+    "Stage",
+    "StreamprocError",
+    "place_of",
+]
 
 Stage: TypeAlias = Literal["decode", "detect", "redact", "enrich", "row", "publish", "load"]
+
+
+def place_of(error: BaseException) -> str:
+    """Return ``module.py:line`` of where ``error`` was raised: what may be told of a stranger's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "unknown"
 
 
 class StreamprocError(Exception):

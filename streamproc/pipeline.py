@@ -10,7 +10,6 @@ passes a stage that failed.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,7 +20,7 @@ import structlog
 from streamproc.deadletters import Seal, dead_letter
 from streamproc.decode import Limits, decode
 from streamproc.detect import Detector
-from streamproc.errors import EventError, Stage
+from streamproc.errors import EventError, Stage, place_of
 from streamproc.events import Dropped, Enriched, Finding, Link, Outcome, Record, Redacted
 from streamproc.identity import View, links_of
 from streamproc.redact import Redactor, Survey, survey
@@ -151,12 +150,11 @@ class Pipeline:
         except EventError as error:
             return error
         except Exception as error:  # noqa: BLE001 - one event must not stop all others
-            place = traceback.extract_tb(error.__traceback__)[-1]
             log.error(  # noqa: TRY400 - a traceback's text may quote a value
                 "an event met a fault of ours",
                 stage=stage,
                 fault=type(error).__name__,
-                place=f"{place.filename.rpartition('/')[2]}:{place.lineno}",
+                place=place_of(error),
             )
             return EventError(stage, "internal_error")
 

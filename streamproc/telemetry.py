@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,11 +17,13 @@ from typing import Any
 
 import structlog
 
+from streamproc.errors import place_of
 from streamproc.settings import LogSettings
 
 __all__ = ["Totals", "configure"]
 
-OURS = "streamproc"
+log = structlog.get_logger()
+
 QUIET = (
     "faust",
     "mode",
@@ -94,6 +97,13 @@ def configure(settings: LogSettings) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in SILENT:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    sys.excepthook = lambda _type, error, _trace: _tell_uncaught(error)
+    threading.excepthook = lambda uncaught: _tell_uncaught(uncaught.exc_value)
+
+
+def _tell_uncaught(error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, KeyboardInterrupt):
+        log.critical("uncaught fault", fault=type(error).__name__, place=place_of(error))
 
 
 # The text of a third party's exception may quote what it was given, an event's value among it, and

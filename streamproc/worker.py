@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import faust
 import structlog
 
 from streamproc.deadletters import dead_letter
-from streamproc.errors import EventError, RetryableError, StreamprocError
+from streamproc.errors import EventError, RetryableError, StreamprocError, place_of
 from streamproc.events import DeadLetter, Dropped, Record, Row
 from streamproc.kafka.codecs import encode_dead_letter, encode_link, encode_row, link_key
 from streamproc.kafka.leases import Batch
@@ -227,14 +226,13 @@ async def _guarded(app: faust.App, flow: Flow, batch: Batch) -> None:
 
 
 def _where(batch: Batch, error: Exception) -> dict[str, Any]:
-    last = traceback.extract_tb(error.__traceback__)[-1]
     ours = isinstance(error, StreamprocError)  # only our own texts are known to hold no value
     return {
         "topic": batch.lease.topic,
         "partition": batch.lease.partition,
         "offset": batch.records[0].origin.offset,
         "cause": str(error) if ours else type(error).__name__,
-        "place": f"{last.filename.rpartition('/')[2]}:{last.lineno}",
+        "place": place_of(error),
     }
 
 

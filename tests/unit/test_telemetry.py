@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
@@ -224,3 +225,17 @@ def test_totals_as_keys_of_a_line_are_what_went_in_and_what_became_of_it() -> No
         "dead_by_code": {"decode.not_json": 2, "decode.too_deep": 1},
         "dropped": {"tests": 1},
     }
+
+
+def test_an_exception_nobody_caught_is_told_without_its_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure(LogSettings(format="json"))
+
+    thread = threading.Thread(target=lambda: int("jane.roe@example.com"))
+    thread.start()
+    thread.join()
+
+    told = capsys.readouterr().err
+    assert "jane.roe" not in told
+    assert json.loads(told)["fault"] == "ValueError"
