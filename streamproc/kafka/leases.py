@@ -30,6 +30,14 @@ __all__ = ["Batch", "Lease"]
 BatchState = Literal["waiting", "taken", "finished", "returned"]
 
 
+BATCH_BYTES = 4 * 1_024 * 1_024
+"""What a batch holds at most, but for its last record: bounds memory where events are large."""
+
+
+def _size(record: Record) -> int:
+    return len(record.key or b"") + len(record.value or b"")
+
+
 class Batch:
     """Consecutive records of one partition, handed to one agent.
 
@@ -95,6 +103,7 @@ class Lease:
         self._changed = changed or (lambda _lease: None)
         self._lock = threading.Lock()
         self._fetched: deque[Record] = deque()
+        self._fetched_bytes = 0
         self._returned: Sequence[Record] = ()
         self._batch: Batch | None = None
         self._watermark: int | None = None
@@ -111,11 +120,17 @@ class Lease:
         with self._lock:
             if not self._ended:
                 self._fetched.extend(records)
+                self._fetched_bytes += sum(map(_size, records))
 
     @property
     def backlog(self) -> int:
         """Records fetched and not yet handed out."""
         return len(self._fetched)
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Their size."""
+        return self._fetched_bytes
 
     @property
     def busy(self) -> bool:
@@ -124,18 +139,28 @@ class Lease:
         return batch is not None and batch.state == "taken"
 
     def next_batch(self, most: int) -> Batch | None:
-        """Hand out up to ``most`` records, or None: nothing there, or one batch is out already."""
+        """Hand out up to ``most`` records, or None: nothing there, or one batch is out already.
+
+        A batch also ends once it has :data:`BATCH_BYTES`.
+        """
         with self._lock:
             if self._ended or self._batch is not None:
                 return None
-            records = self._returned or [
-                self._fetched.popleft() for _ in range(min(most, len(self._fetched)))
-            ]
+            records = self._returned or self._next_records(most)
             if not records:
                 return None
             self._returned = ()
             self._batch = Batch(self, records, first=not self._any_finished, attempt=self.attempt)
             return self._batch
+
+    def _next_records(self, most: int) -> Sequence[Record]:
+        records: list[Record] = []
+        size = 0
+        while self._fetched and len(records) < most and size < BATCH_BYTES:
+            records.append(self._fetched.popleft())
+            size += _size(records[-1])
+        self._fetched_bytes -= size
+        return records
 
     def take(self, batch: Batch) -> bool:
         """See :meth:`Batch.take`."""
@@ -185,6 +210,7 @@ class Lease:
         with self._lock:
             self._ended = True
             self._fetched.clear()
+            self._fetched_bytes = 0
             self._returned = ()
             if self._batch is not None and self._batch.state == "waiting":
                 self._batch = None

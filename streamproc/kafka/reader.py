@@ -36,7 +36,11 @@ Partition = tuple[str, int]
 POLL_SECONDS = 0.05
 """Longest wait for a batch to fill: bounds what an event waits when few come."""
 BACKLOG_BATCHES = 8
-"""A partition with more fetched batches than this waiting is paused; at half of it, resumed."""
+"""A partition with so many fetched batches waiting is paused …"""
+BACKLOG_BYTES = 32 * 1_024 * 1_024
+"""… or with so many bytes …"""
+RESUME_AT = 0.5
+"""… and resumed at this share of either."""
 
 MOVING = frozenset(
     {
@@ -192,16 +196,23 @@ class Reader(threading.Thread):
         if lease is None:  # just revoked: its next owner reads it
             return
         lease.add((record,))
-        if lease.backlog == BACKLOG_BATCHES * self._options.batch_records:
+        if partition not in self._paused and self._fullness(lease) >= 1.0:
             self._consumer.pause([TopicPartition(*partition)])
             self._paused.add(partition)
 
     def _resume_drained(self) -> None:
-        low = BACKLOG_BATCHES * self._options.batch_records // 2
-        drained = [p for p in self._paused if p in self._leases and self._leases[p].backlog <= low]
+        drained = [
+            partition
+            for partition in self._paused
+            if partition in self._leases and self._fullness(self._leases[partition]) <= RESUME_AT
+        ]
         if drained:
             self._consumer.resume([TopicPartition(*partition) for partition in drained])
             self._paused.difference_update(drained)
+
+    def _fullness(self, lease: Lease) -> float:
+        records = lease.backlog / (BACKLOG_BATCHES * self._options.batch_records)
+        return max(records, lease.backlog_bytes / BACKLOG_BYTES)
 
     def _on_message_error(self, message: Message, error: KafkaError) -> None:
         if error.code() == KafkaError._FATAL:  # as when another member takes our instance id
