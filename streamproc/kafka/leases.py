@@ -34,8 +34,12 @@ BATCH_BYTES = 4 * 1_024 * 1_024
 """What a batch holds at most, but for its last record: bounds memory where events are large."""
 
 
+RECORD_BYTES = 512
+"""What a record takes in memory beside its key and value, about."""
+
+
 def _size(record: Record) -> int:
-    return len(record.key or b"") + len(record.value or b"")
+    return RECORD_BYTES + len(record.key or b"") + len(record.value or b"")
 
 
 class Batch:
@@ -129,7 +133,7 @@ class Lease:
 
     @property
     def backlog_bytes(self) -> int:
-        """Their size."""
+        """What they take in memory, about."""
         return self._fetched_bytes
 
     @property

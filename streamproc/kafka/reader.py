@@ -35,12 +35,11 @@ Partition = tuple[str, int]
 
 POLL_SECONDS = 0.05
 """Longest wait for a batch to fill: bounds what an event waits when few come."""
-BACKLOG_BATCHES = 8
-"""A partition with so many fetched batches waiting is paused …"""
-BACKLOG_BYTES = 32 * 1_024 * 1_024
-"""… or with so many bytes …"""
-RESUME_AT = 0.5
-"""… and resumed at this share of either."""
+PAUSE_BYTES = 16 * 1_024 * 1_024
+"""A partition with so much fetched and waiting is paused …"""
+RESUME_BYTES = PAUSE_BYTES // 2
+"""… and resumed at this. A resumed partition's records take half a second to come again, so there
+has to be work for as long: 8 MB are some 4,000 events."""
 
 MOVING = frozenset(
     {
@@ -196,7 +195,7 @@ class Reader(threading.Thread):
         if lease is None:  # just revoked: its next owner reads it
             return
         lease.add((record,))
-        if partition not in self._paused and self._fullness(lease) >= 1.0:
+        if lease.backlog_bytes >= PAUSE_BYTES and partition not in self._paused:
             self._consumer.pause([TopicPartition(*partition)])
             self._paused.add(partition)
 
@@ -204,15 +203,11 @@ class Reader(threading.Thread):
         drained = [
             partition
             for partition in self._paused
-            if partition in self._leases and self._fullness(self._leases[partition]) <= RESUME_AT
+            if partition in self._leases and self._leases[partition].backlog_bytes <= RESUME_BYTES
         ]
         if drained:
             self._consumer.resume([TopicPartition(*partition) for partition in drained])
             self._paused.difference_update(drained)
-
-    def _fullness(self, lease: Lease) -> float:
-        records = lease.backlog / (BACKLOG_BATCHES * self._options.batch_records)
-        return max(records, lease.backlog_bytes / BACKLOG_BYTES)
 
     def _on_message_error(self, message: Message, error: KafkaError) -> None:
         if error.code() == KafkaError._FATAL:  # as when another member takes our instance id

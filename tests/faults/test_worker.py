@@ -175,7 +175,7 @@ def test_a_row_the_topic_refuses_becomes_a_dead_letter(kafka: Broker, tmp_path: 
     large = [rng.randbytes(75).hex() for _ in range(4_000)]  # 600 kB, and random
     place.publish([*numbered(50)[:25], *numbered(1, large), *numbered(50)[25:]])
 
-    with place.ready_worker() as worker:
+    with place.ready_worker(limits_event_bytes=1_000_000) as worker:
         place.wait_until_processed(51)
         worker.stop()
     place.load()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from streamproc.events import Micros, Origin, Record
-from streamproc.kafka.leases import BATCH_BYTES, Batch, Lease
+from streamproc.kafka.leases import BATCH_BYTES, RECORD_BYTES, Batch, Lease
 
 
 def records(*offsets: int) -> list[Record]:
@@ -294,13 +294,13 @@ def test_a_batch_ends_when_it_is_large() -> None:
     lease = Lease("raw", 0)
     size = BATCH_BYTES // 2 + 1
     lease.add([Record(Origin("raw", 0, n), b"", b"x" * size, Micros(0)) for n in range(3)])
-    assert lease.backlog_bytes == 3 * size
+    assert lease.backlog_bytes == 3 * (size + RECORD_BYTES)
 
     batch = lease.next_batch(500)
 
     assert batch is not None
     assert [record.origin.offset for record in batch.records] == [0, 1]
-    assert (lease.backlog, lease.backlog_bytes) == (1, size)
+    assert (lease.backlog, lease.backlog_bytes) == (1, size + RECORD_BYTES)
 
 
 def test_a_record_larger_than_a_batch_is_a_batch_of_its_own() -> None:
