@@ -80,17 +80,17 @@ def test_kills_of_the_worker_lose_and_double_nothing(kafka: Broker, tmp_path: Pa
 @pytest.mark.kafka
 def test_workers_that_come_and_go_lose_and_double_nothing(kafka: Broker, tmp_path: Path) -> None:
     place = Workplace(kafka, tmp_path)
-    place.publish(numbered(6_000))
+    place.publish(numbered(40_000))
 
     with place.ready_worker(worker_batch_records=50) as first:
         with place.ready_worker(worker_batch_records=50) as second:
             second.wait_for("worker progress")
             assert second.stop() == 0
-        place.wait_until_processed(6_000)
+        place.wait_until_processed(40_000)
         assert first.stop() == 0
     summary = place.load()
 
-    assert (summary["rows"], summary["duplicates"]) == (6_000, 0)  # clean stops double nothing
+    assert (summary["rows"], summary["duplicates"]) == (40_000, 0)  # clean stops double nothing
 
 
 @pytest.mark.kafka
