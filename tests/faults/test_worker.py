@@ -80,10 +80,13 @@ def test_kills_of_the_worker_lose_and_double_nothing(kafka: Broker, tmp_path: Pa
 @pytest.mark.kafka
 def test_workers_that_come_and_go_lose_and_double_nothing(kafka: Broker, tmp_path: Path) -> None:
     place = Workplace(kafka, tmp_path)
-    place.publish(numbered(40_000))
+    records = numbered(40_000)
+    place.publish(records[:5_000])
 
     with place.ready_worker(worker_batch_records=50) as first:
         with place.ready_worker(worker_batch_records=50) as second:
+            second.wait_for("worker ready")  # at first it has no partitions
+            place.publish(records[5_000:])
             second.wait_for("worker progress")
             assert second.stop() == 0
         place.wait_until_processed(40_000)
@@ -98,23 +101,23 @@ def test_a_worker_that_was_stopped_past_its_session_does_no_harm(
     kafka: Broker, tmp_path: Path
 ) -> None:
     place = Workplace(kafka, tmp_path)
-    place.publish(numbered(3_000))
+    place.publish(numbered(20_000))
 
     with place.ready_worker(worker_batch_records=20) as sleeper:
         sleeper.wait_for("worker progress")
         sleeper.send(signal.SIGSTOP)
         with place.ready_worker() as other:
-            place.wait_until_processed(3_000)
+            place.wait_until_processed(20_000)
             sleeper.send(signal.SIGCONT)  # finishes its batch, and finds it lost
             time.sleep(2)
             place.publish(numbered(100, "again"))
-            place.wait_until_processed(3_100)
+            place.wait_until_processed(20_100)
             assert sleeper.stop() == 0
             assert other.stop() == 0
     place.load()
 
     assert set(place.message_ids().values()) == {1}
-    assert len(place.message_ids()) == 3_000
+    assert len(place.message_ids()) == 20_000
 
 
 @pytest.mark.kafka
@@ -122,18 +125,18 @@ def test_a_broker_that_goes_away_and_comes_back_is_waited_for(
     own_kafka: KafkaBroker, tmp_path: Path
 ) -> None:
     place = Workplace(Broker(own_kafka.bootstrap, "kafka"), tmp_path)
-    place.publish(numbered(4_000))
+    place.publish(numbered(20_000))
 
     with place.ready_worker(worker_batch_records=50) as worker:
         worker.wait_for("worker progress")
         own_kafka.kill()
         worker.wait_for("brokers cannot be reached")
         own_kafka.start()
-        place.wait_until_processed(4_000)
+        place.wait_until_processed(20_000)
         assert worker.stop() == 0
     place.load()
 
-    assert place.message_ids().keys() == {f"m{number}" for number in range(4_000)}
+    assert place.message_ids().keys() == {f"m{number}" for number in range(20_000)}
     assert not any("Traceback" in line for line in worker.lines)
 
 
