@@ -175,7 +175,7 @@ class KafkaBroker:
             ),
             encoding="utf-8",
         )
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = _cluster_id()
         command = _command("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(draft))
         with self.log_file.open("ab") as log:
             done = subprocess.run(  # noqa: S603 - our own command
@@ -210,6 +210,13 @@ class KafkaBroker:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+
+def _cluster_id() -> str:
+    while True:
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not text.startswith("-"):  # the command would take it for an option, 1 time in 64
+            return text
 
 
 def _free_port() -> int:
