@@ -148,7 +148,9 @@ def test_detectors_of_one_recognition_have_one_fingerprint(
     ids=lambda text: text[:10],
 )
 def test_texts_made_to_be_slow_are_answered_in_time(detector: Detector, text: str) -> None:
-    detector.detect([Text(text)])
+    [findings] = detector.detect([Text(text)])
+
+    assert all(0 <= found.start < found.end <= len(text) for found in findings)
 
 
 @pytest.mark.timeout(30)
