@@ -20,10 +20,12 @@ class Text(NamedTuple):
         value: The text.
         context: Words of the key or keys it stands under, lower case: ``("billing", "email")``.
             They raise scores as words around a finding in the text do.
+        without: Names of the steps that are not taken, such as ``url``.
     """
 
     value: str
     context: tuple[str, ...] = ()
+    without: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         """Return the text's length in place of the text, which may be personal data."""
