@@ -82,7 +82,7 @@ def _visit(
     if at.whole is not None:
         found.wholes.append(WholeField(Place(*place), value, at.whole))
     elif kind is str:
-        found.texts.append(tuple.__new__(Text, (value, at.context)))
+        found.texts.append(tuple.__new__(Text, (value, at.context, frozenset())))
         found.places.append(tuple.__new__(Place, place))
     elif kind is dict or kind is list:
         waiting.append((value, value, at, (above, step)))
