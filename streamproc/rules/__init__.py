@@ -13,9 +13,9 @@ Imports ``errors``, pydantic and ruamel.yaml only. It reads files when asked to;
 touches the world.
 """
 
-from streamproc.rules.language import (
-    LANGUAGE_VERSION,
-    SEARCHABLE,
+from streamproc.rules.language import LANGUAGE_VERSION, SEARCHABLE, Rule, Ruleset
+from streamproc.rules.load import load_ruleset, parse_ruleset
+from streamproc.rules.operators import (
     Drop,
     DropEvent,
     Hash,
@@ -24,10 +24,7 @@ from streamproc.rules.language import (
     Operator,
     Redact,
     Replace,
-    Rule,
-    Ruleset,
 )
-from streamproc.rules.load import load_ruleset, parse_ruleset
 from streamproc.rules.paths import FieldPath
 from streamproc.rules.plan import Action, Field, LeafPolicy, Plan
 

@@ -13,14 +13,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from streamproc.errors import ConfigError, Problem
-from streamproc.rules.language import (
-    OPERATORS,
-    SEARCHABLE,
-    DropEvent,
-    Keep,
-    Rule,
-    Ruleset,
-)
+from streamproc.rules.language import SEARCHABLE, Rule, Ruleset
+from streamproc.rules.operators import OPERATORS, DropEvent, Keep
 
 __all__ = ["load_ruleset", "parse_ruleset"]
 

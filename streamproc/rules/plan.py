@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from streamproc.rules.language import Operator, Rule, Ruleset
+from streamproc.rules.language import Rule, Ruleset
+from streamproc.rules.operators import Operator
 from streamproc.rules.paths import ANY, ANY_DEPTH, letters_of
 
 __all__ = ["Action", "Field", "LeafPolicy", "Plan"]
