@@ -65,7 +65,6 @@ def make_pipeline(settings: Settings, ring: KeyRing, view: View) -> Pipeline:
     detector = Detector(
         Recognition(ruleset.entities, ruleset.minimum_score),
         cache=cache_directory(settings),
-        memo_entries=settings.worker.memo_entries,
     )
     fingerprint = _fingerprint(ruleset.fingerprint, detector.fingerprint)
     plan = Plan(ruleset, key_words)

@@ -11,7 +11,6 @@ A :class:`Detector` answers for a whole batch at once, through these steps, each
 ``lemmas``      whether words around a finding could raise its score, told without a model
 ``language``    the spaCy model: lemmas for context, named entities for prose (``names``)
 ``overlaps``    findings that overlap become findings that do not
-``memo``        texts seen before are answered from memory
 ==============  ===================================================================================
 
 ``siblings`` finds the names an event states in one field again in its free texts.

@@ -1,14 +1,13 @@
-"""The detector: shapes, memo, Presidio's analysis, URLs, overlaps, in this order."""
+"""The detector: shapes, URLs, Presidio's analysis, overlaps, in this order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
-from streamproc.detect.memo import Memo
 from streamproc.detect.overlaps import resolve_overlaps
 from streamproc.detect.shapes import machine_made
 from streamproc.detect.texts import Recognition, Text
@@ -23,24 +22,20 @@ __all__ = ["Detector"]
 
 log = structlog.get_logger()
 
-_LONGEST_REMEMBERED = 512
-"""Code points: bounds the memo's memory; longer texts hardly ever come back."""
-
 
 class Detector:
     """Finds personal data in batches of texts; not safe for use by two threads at once.
 
     On the 3,247 strings of 617 product events, all of Presidio's default entities wanted, one core:
-    14,000 texts/s when new (30,000 with a minimum score of 0.4) and 1.5 million from memory, where
-    Presidio's engine does 360. Prose: 310 texts/s, nearly all of it the language model's.
+    14,000 texts/s (30,000 with a minimum score of 0.4), where Presidio's engine does 360. Prose:
+    310 texts/s, nearly all of it the language model's. It remembers nothing between calls.
 
     Attributes:
         fingerprint: Digest of recognizers, models, their versions and the recognition: two
             detectors with the same fingerprint find the same.
-        memo: What it remembers of earlier batches, in memory only; has its ``hits`` and ``misses``.
     """
 
-    def __init__(self, recognition: Recognition, *, cache: Path, memo_entries: int) -> None:
+    def __init__(self, recognition: Recognition, *, cache: Path) -> None:
         """Get ready, in 1 s plus the import of Presidio and spaCy (2 s, once in a process).
 
         The first detector of its kind compiles its patterns, which takes 5 s more.
@@ -48,7 +43,6 @@ class Detector:
         Args:
             recognition: What to look for.
             cache: Folder for compiled patterns; made when missing. No text is ever written there.
-            memo_entries: Most texts to remember.
 
         Raises:
             ConfigError: ``recognition`` asks for an entity or a language that there is not.
@@ -59,7 +53,6 @@ class Detector:
         self._analyzer: Analyzer = Analyzer(recognition, cache)
         self._machine_made = machine_made(recognition.entities)
         self.fingerprint = self._analyzer.fingerprint
-        self.memo: Memo[tuple[str, frozenset[int]], tuple[Finding, ...]] = Memo(memo_entries)
 
     def detect(self, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
         """Return the findings of each text, sorted by start, not overlapping.
@@ -83,42 +76,48 @@ class Detector:
     def analyze(self, texts: Sequence[Text]) -> list[list[Finding]]:
         """Return what Presidio finds in each text, overlaps and all.
 
-        What ``AnalyzerEngine.analyze`` returns, but for named entities in what is no prose. Memo,
-        shapes and URLs have no part in it.
+        What ``AnalyzerEngine.analyze`` returns, but for named entities in what is no prose.
+        Shapes and URLs have no part in it.
         """
         return self._analyzer.analyze(texts)
 
+    def question(self, context: tuple[str, ...], without: frozenset[str]) -> Hashable:
+        """Return all that decides a text's findings beside its value.
+
+        Texts of one value whose questions are equal have the same findings, whatever their
+        context: all a context does is to raise the scores of some recognizers. For a whole field,
+        asked once: what is remembered of its values is remembered under this.
+        """
+        return self._analyzer.supported(context), without
+
     def _detect(self, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
         answers: list[tuple[Finding, ...]] = [()] * len(texts)
-        asked: dict[tuple[str, frozenset[int]], list[int]] = {}
+        asked: dict[tuple[str, Hashable], list[int]] = {}
         for index, text in enumerate(texts):
-            if not text.value or self._machine_made.fullmatch(text.value):
-                continue
-            # All a context does is to raise the scores of some recognizers.
-            question = (text.value, self._analyzer.supported(text.context))
-            known = self.memo.get(question)
-            if known is None:
+            if not self._left_out(text):
+                question = (text.value, self.question(text.context, text.without))
                 asked.setdefault(question, []).append(index)
-            else:
-                answers[index] = known
         found = self._find([texts[indexes[0]] for indexes in asked.values()]) if asked else []
-        for (question, indexes), findings in zip(asked.items(), found, strict=True):
+        for indexes, findings in zip(asked.values(), found, strict=True):
             for index in indexes:
                 answers[index] = findings
-            if len(question[0]) <= _LONGEST_REMEMBERED:
-                self.memo.put(question, findings)
         return answers
+
+    def _left_out(self, text: Text) -> bool:
+        if not text.value:
+            return True
+        return "shape" not in text.without and bool(self._machine_made.fullmatch(text.value))
 
     def _find(self, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
         parts = [
-            (index, part)
+            (index, part, Text(part.text, part.context, text.without))
             for index, text in enumerate(texts)
+            if "url" not in text.without
             for part in url_parts(text.value)
-            if not self._machine_made.fullmatch(part.text)
         ]
-        of_parts = [Text(part.text, part.context) for _, part in parts]
-        found = self._analyzer.analyze([*texts, *of_parts])
-        for (index, part), in_part in zip(parts, found[len(texts) :], strict=True):
+        parts = [part for part in parts if not self._left_out(part[2])]
+        found = self._analyzer.analyze([*texts, *(text for _, _, text in parts)])
+        for (index, part, _), in_part in zip(parts, found[len(texts) :], strict=True):
             found[index] += [_in_url(part, finding) for finding in in_part if _counts(finding)]
         return [
             resolve_overlaps(text.value, findings)

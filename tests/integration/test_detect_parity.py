@@ -53,7 +53,7 @@ def test_findings_equal_presidios_on_public_data(pytestconfig: pytest.Config) ->
     recognition = Recognition(known_entities())
     assert pytestconfig.cache
     cache = pytestconfig.cache.mkdir("patterns")
-    detector = Detector(recognition, cache=cache, memo_entries=0)
+    detector = Detector(recognition, cache=cache)
     reference = Reference(recognition)
     texts = sorted({text for source in SOURCES.items() for text in _texts(*source)})
 

@@ -84,7 +84,7 @@ def engines(
     recognition = Recognition(frozenset(ENTITIES.split()), request.param)
     assert pytestconfig.cache
     cache = pytestconfig.cache.mkdir("patterns")
-    return Detector(recognition, cache=cache, memo_entries=0), Reference(recognition)
+    return Detector(recognition, cache=cache), Reference(recognition)
 
 
 @given(texts=st.lists(st.builds(Text, TEXTS, CONTEXTS.map(tuple)), min_size=1, max_size=4))

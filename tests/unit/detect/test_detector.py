@@ -26,7 +26,7 @@ ENTITIES = frozenset(
 def detector(pytestconfig: pytest.Config) -> Detector:
     assert pytestconfig.cache
     cache = pytestconfig.cache.mkdir("patterns")
-    return Detector(Recognition(ENTITIES, 0.4), cache=cache, memo_entries=1000)
+    return Detector(Recognition(ENTITIES, 0.4), cache=cache)
 
 
 def found(detector: Detector, text: str, *context: str) -> list[tuple[str, str, str]]:
@@ -87,19 +87,30 @@ def test_answers_keep_the_order_of_the_texts_and_repeat(detector: Detector) -> N
     assert (none, empty) == ((), ())
 
 
-def test_known_texts_are_answered_from_memory(detector: Detector) -> None:
-    text = Text("june@example.com")
-    (first,) = detector.detect([text])
-    hits = detector.memo.hits
-    assert detector.detect([text, text]) == [first, first]
-    assert detector.memo.hits == hits + 2
-
-
 def test_same_text_under_another_key_is_another_question(detector: Detector) -> None:
     texts = [Text("945456788", ("account",)), Text("945456788", ("width",))]
     with_context, without = detector.detect(texts)
     assert with_context
     assert not without
+
+
+def test_contexts_that_raise_the_same_scores_are_one_question(detector: Detector) -> None:
+    nothing = frozenset[str]()
+    asked = detector.question(("bank", "account"), nothing)
+    assert asked == detector.question(("account", "of", "bank"), nothing)
+    assert asked != detector.question(("width",), nothing)
+    assert asked != detector.question(("bank", "account"), frozenset({"url"}))
+
+
+def test_steps_a_text_is_without_are_not_taken(detector: Detector) -> None:
+    url, timestamp = "?email=jane%40example.com", "2023-05-17T22:49:53.310Z"
+    url_alone, opened = detector.detect(
+        [Text(url, (), frozenset({"url"})), Text(timestamp, (), frozenset({"shape"}))]
+    )
+    assert found(detector, url) == [("EMAIL_ADDRESS", "jane%40example.com", "url")]
+    assert not [finding for finding in url_alone if finding.step == "url"]
+    assert not found(detector, timestamp)
+    assert [finding.entity for finding in opened] == ["DATE_TIME"]
 
 
 def test_failing_recognizer_fails_the_call_and_says_nothing_of_the_text(
@@ -117,7 +128,7 @@ def test_failing_recognizer_fails_the_call_and_says_nothing_of_the_text(
 
 
 def test_no_text_is_written_to_the_cache(tmp_path: Path) -> None:
-    detector = Detector(Recognition(frozenset({"IP_ADDRESS"})), cache=tmp_path, memo_entries=10)
+    detector = Detector(Recognition(frozenset({"IP_ADDRESS"})), cache=tmp_path)
     detector.detect([Text("192.0.2.77")])
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) == 1
@@ -127,8 +138,8 @@ def test_no_text_is_written_to_the_cache(tmp_path: Path) -> None:
 def test_detectors_of_one_recognition_have_one_fingerprint(
     detector: Detector, tmp_path: Path
 ) -> None:
-    other = Detector(Recognition(frozenset({"IP_ADDRESS"})), cache=tmp_path, memo_entries=10)
-    same = Detector(Recognition(frozenset({"IP_ADDRESS"})), cache=tmp_path, memo_entries=99)
+    other = Detector(Recognition(frozenset({"IP_ADDRESS"})), cache=tmp_path)
+    same = Detector(Recognition(frozenset({"IP_ADDRESS"})), cache=tmp_path)
     assert other.fingerprint == same.fingerprint != detector.fingerprint
 
 
