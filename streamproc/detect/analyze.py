@@ -34,6 +34,7 @@ from streamproc.detect.recognize import (
     WholeMatcher,
     findings_of,
     remove_duplicates,
+    scan_patterns,
 )
 from streamproc.detect.recognizers import (
     build_language_engine,
@@ -80,6 +81,7 @@ class Analyzer:
         self.fingerprint = fingerprint(recognition, recognizers)
         self._wanted = sorted(recognition.entities)
         self._minimum = recognition.minimum_score
+        self._allow = recognition.allow
         self._model = LanguageModel(build_language_engine(recognition), recognition.language)
         self._enhancer = LemmaContextAwareEnhancer()
         named = [found for found in recognizers if isinstance(found, SpacyRecognizer)]
@@ -129,7 +131,7 @@ class Analyzer:
                 values = [texts[i].value for i in unsure]
                 for i, artifacts in zip(unsure, self._model.lemmas(values), strict=True):
                     self._settle(texts[i].value, drafts[i], artifacts)
-        return [self._finish(draft) for draft in drafts]
+        return [self._finish(text.value, draft) for text, draft in zip(texts, drafts, strict=True)]
 
     def _draft(self, text: Text) -> _Draft:
         draft = _Draft()
@@ -192,16 +194,22 @@ class Analyzer:
         for (_, finding), result in zip(draft.unsettled, enhanced, strict=True):
             draft.settled.append(finding._replace(score=float(result.score)))
 
-    def _finish(self, draft: _Draft) -> list[Finding]:
-        return remove_duplicates([f for f in draft.settled if f.score >= self._minimum])
+    def _finish(self, text: str, draft: _Draft) -> list[Finding]:
+        found = remove_duplicates([f for f in draft.settled if f.score >= self._minimum])
+        if self._allow:  # last, as Presidio does: what an allowed finding contained is gone too
+            found = [f for f in found if text[f.start : f.end] not in self._allow]
+        return found
 
     def _recognizer(self, matcher: int) -> Any:
         return self._matchers[matcher].recognizer
 
 
 def _matcher(recognizer: Any) -> Matcher:
-    if isinstance(recognizer, PhoneRecognizer):
+    analyze = type(recognizer).analyze
+    if analyze is PhoneRecognizer.analyze:
         return PhoneMatcher(recognizer)
-    if type(recognizer).analyze is PatternRecognizer.analyze:
+    if analyze is PatternRecognizer.analyze:
         return PatternMatcher(recognizer)
-    return WholeMatcher(recognizer)
+    # South Africa's telephone recognizers are PhoneRecognizers that classify what they find.
+    phones = isinstance(recognizer, PhoneRecognizer)
+    return WholeMatcher(recognizer, PhoneMatcher.scan if phones else scan_patterns(recognizer))

