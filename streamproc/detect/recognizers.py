@@ -30,6 +30,8 @@ from presidio_analyzer.recognizer_registry.recognizers_loader_utils import (
     RecognizerListLoader,
 )
 
+from streamproc.detect.definitions import Predefined
+from streamproc.detect.own import build_own
 from streamproc.detect.texts import Recognition
 from streamproc.errors import ConfigError, Problem
 
@@ -66,16 +68,19 @@ def build_recognizers(recognition: Recognition) -> list[EntityRecognizer]:
     """Return the recognizers that ``recognition`` asks for, in an order that is always the same.
 
     An entity gets Presidio's default English recognizers; one that has none of them by default
-    gets those that Presidio ships switched off, or for another language. None of them reaches the
-    network.
+    gets those that Presidio ships switched off, or for another language. Own recognizers come
+    beside them; one that sets up a recognizer of Presidio's stands in for it. None of them reaches
+    the network.
 
     Raises:
         ConfigError: An entity that nothing recognizes, or a language there is no model for.
     """
-    _check(recognition)
+    own = [build_own(definition, recognition.language) for definition in recognition.own]
+    _check(recognition, known_entities().union(*map(_of, own)))
     _keep_offline()
     _keep_silent()
-    predefined = _predefined()
+    replaced = {item.recognizer for item in recognition.own if isinstance(item, Predefined)}
+    predefined = [item for item in _predefined() if type(item[0]).__name__ not in replaced]
     covered = {
         entity for recognizer, default in predefined if default for entity in _of(recognizer)
     }
@@ -84,6 +89,7 @@ def build_recognizers(recognition: Recognition) -> list[EntityRecognizer]:
         for recognizer, default in predefined
         if (wanted := recognition.entities & _of(recognizer)) and (default or not wanted & covered)
     ]
+    chosen += [recognizer for recognizer in own if recognition.entities & _of(recognizer)]
     if recognition.entities & NAMED_ENTITIES:
         chosen.append(SpacyRecognizer(supported_entities=sorted(NAMED_ENTITIES)))
     return sorted(chosen, key=name_of)
@@ -158,6 +164,7 @@ def _describe(recognizer: EntityRecognizer) -> list[Any]:
         recognizer.score_thresholds,
         int(getattr(recognizer, "global_regex_flags", 0) or 0),
         [[pattern.name, pattern.regex, pattern.score] for pattern in patterns],
+        getattr(recognizer, "checks", None),
     ]
 
 
@@ -204,11 +211,10 @@ def _of(recognizer: EntityRecognizer) -> frozenset[str]:
     return frozenset(recognizer.supported_entities)
 
 
-def _check(recognition: Recognition) -> None:
+def _check(recognition: Recognition, known: frozenset[str]) -> None:
     problems: list[Problem] = []
     if recognition.language != _LANGUAGE:
         problems.append(Problem("rules", "language", "expected en, the only language installed"))
-    known = known_entities()
     for entity in sorted(recognition.entities - known):
         near: Sequence[str] = difflib.get_close_matches(entity, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""

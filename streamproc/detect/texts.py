@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from streamproc.detect.definitions import Definition
+
 __all__ = ["Recognition", "Text", "key_words"]
 
 _WORDS = re.compile(r"[^\W_]+")
@@ -41,12 +43,14 @@ class Recognition:
         minimum_score: Findings below this score, from 0 to 1, are not reported.
         language: The language of the texts; ``en`` is the only one there is a model for.
         allow: Values that are not reported, compared as they stand: Presidio's ``allow_list``.
+        own: Recognizers beside Presidio's, or in the place of one of them.
     """
 
     entities: frozenset[str]
     minimum_score: float = 0.0
     language: str = "en"
     allow: frozenset[str] = frozenset()
+    own: tuple[Definition, ...] = ()
 
 
 _LONGEST_KEY = 128
