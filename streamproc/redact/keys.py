@@ -1,8 +1,10 @@
 """The key ring: the secrets that tokens are made with.
 
-A ring is JSON: ``{"active": "k2", "keys": {"k1": "<base64>", "k2": "<base64>"}}``, each key 32
-random bytes. New tokens are made with the active key; its name stands in every token, so that older
-ones can still be told by the key they were made with.
+A ring is JSON: ``{"active": "k2", "overlap": ["k1"], "keys": {"k1": "<base64>", "k2": …}}``, each
+key 32 random bytes. New tokens are made with the active key; its name stands in every token, so
+that older ones can still be told by the key they were made with. The keys of ``overlap`` (which may
+be left out) were active until lately: as long as they are listed, what joins old rows with new ones
+is written under them too. Other keys are kept for what they once encrypted.
 """
 
 from __future__ import annotations
@@ -12,9 +14,9 @@ import binascii
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from streamproc.errors import ConfigError, Problem
 
@@ -29,25 +31,61 @@ VERSION = re.compile(r"[0-9A-Za-z]{1,16}")
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Keys by name, one of them active."""
+    """Keys by name, one of them active.
+
+    Attributes:
+        active: The key that everything is made with.
+        secrets: Every key, 32 bytes each.
+        overlap: Keys that were active until lately, the last one first.
+    """
 
     active: str
     secrets: Mapping[str, bytes] = field(repr=False)
+    overlap: tuple[str, ...] = ()
 
-    def derive(self, purpose: str) -> bytes:
-        """Return the active key's subkey for ``purpose``.
+    def derive(
+        self,
+        purpose: str,
+        version: str | None = None,
+        digest: Literal["sha256", "sha512"] = "sha256",
+    ) -> bytes:
+        """Return the subkey for ``purpose`` of the active key, or of the key ``version``.
 
-        Tokens of different purposes cannot be compared with each other. One step of HMAC as a
-        pseudorandom function of the purpose's name: the secret is uniformly random, so the extract
-        step of HKDF (RFC 5869) is not needed.
+        As long as ``digest`` is: 32 or 64 bytes. Subkeys of different purposes have nothing to do
+        with each other. One step of HMAC as a pseudorandom function of the purpose's name: the
+        secret is uniformly random, so the extract step of HKDF (RFC 5869) is not needed.
         """
-        return hmac.digest(self.secrets[self.active], f"streamproc/{purpose}".encode(), "sha256")
+        secret = self.secrets[version or self.active]
+        return hmac.digest(secret, f"streamproc/{purpose}".encode(), digest)
+
+    def rotated(self, version: str, secret: bytes) -> KeyRing:
+        """Return the ring with a new active key; the one before overlaps.
+
+        Raises:
+            ValueError: The ring has a key of that name, or it is no name.
+        """
+        if version in self.secrets or not VERSION.fullmatch(version):
+            raise ValueError("expected a new name of 1 to 16 letters and digits")
+        overlap = (self.active, *self.overlap)
+        return KeyRing(version, {**self.secrets, version: secret}, overlap)
+
+    def retired(self, version: str) -> KeyRing:
+        """Return the ring without ``version`` in its overlap; the key itself stays.
+
+        Raises:
+            ValueError: It does not overlap.
+        """
+        if version not in self.overlap:
+            raise ValueError("expected the name of a key that overlaps")
+        overlap = tuple(other for other in self.overlap if other != version)
+        return KeyRing(self.active, self.secrets, overlap)
 
 
-def write_key_ring(active: str, secrets: Mapping[str, bytes]) -> str:
+def write_key_ring(active: str, secrets: Mapping[str, bytes], overlap: Sequence[str] = ()) -> str:
     """Return a ring as text, as :func:`parse_key_ring` reads it."""
     keys = {version: base64.b64encode(secret).decode() for version, secret in secrets.items()}
-    return json.dumps({"active": active, "keys": keys}, indent=2) + "\n"
+    overlapping = {"overlap": list(overlap)} if overlap else {}
+    return json.dumps({"active": active, **overlapping, "keys": keys}, indent=2) + "\n"
 
 
 def parse_key_ring(text: str, source: str) -> KeyRing:
@@ -66,11 +104,11 @@ def parse_key_ring(text: str, source: str) -> KeyRing:
     if problems:
         raise ConfigError(*problems)
     secrets = {version: base64.b64decode(text) for version, text in content["keys"].items()}
-    return KeyRing(content["active"], secrets)
+    return KeyRing(content["active"], secrets, tuple(content.get("overlap", ())))
 
 
 def _problems(content: Any, source: str) -> list[Problem]:
-    if not isinstance(content, dict) or content.keys() != {"active", "keys"}:
+    if not isinstance(content, dict) or content.keys() - {"overlap"} != {"active", "keys"}:
         return [Problem(source, "", 'expected {"active": NAME, "keys": {NAME: BASE64, …}}')]
     keys = content["keys"]
     if not isinstance(keys, dict) or not keys:
@@ -78,10 +116,21 @@ def _problems(content: Any, source: str) -> list[Problem]:
     problems = [problem for item in keys.items() for problem in _key_problems(*item, source)]
     if not isinstance(content["active"], str) or content["active"] not in keys:
         problems.append(Problem(source, "active", "expected the name of one of the keys"))
+    problems += _overlap_problems(content, source)
     secrets = [secret for secret in keys.values() if isinstance(secret, str)]
     if len(set(secrets)) < len(secrets):
         problems.append(Problem(source, "keys", "two names have the same key"))
     return problems
+
+
+def _overlap_problems(content: dict[str, Any], source: str) -> list[Problem]:
+    overlap = content.get("overlap", [])
+    named = isinstance(overlap, list) and all(isinstance(version, str) for version in overlap)
+    if not named or len(set(overlap)) < len(overlap) or not content["keys"].keys() >= set(overlap):
+        return [Problem(source, "overlap", "expected a list of names of keys, each once")]
+    if content["active"] in overlap:
+        return [Problem(source, "overlap", "expected keys that are not active")]
+    return []
 
 
 def _key_problems(version: str, secret: object, source: str) -> list[Problem]:

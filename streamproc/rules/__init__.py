@@ -16,14 +16,19 @@ touches the world.
 from streamproc.rules.language import LANGUAGE_VERSION, SEARCHABLE, Rule, Ruleset
 from streamproc.rules.load import load_ruleset, parse_ruleset
 from streamproc.rules.operators import (
+    DateShift,
     Drop,
     DropEvent,
+    Encrypt,
+    FormatPreserve,
+    Generalise,
     Hash,
     Keep,
     Mask,
     Operator,
     Redact,
     Replace,
+    TruncateIp,
 )
 from streamproc.rules.paths import FieldPath
 from streamproc.rules.plan import Action, Field, LeafPolicy, Plan
@@ -32,10 +37,14 @@ __all__ = [
     "LANGUAGE_VERSION",
     "SEARCHABLE",
     "Action",
+    "DateShift",
     "Drop",
     "DropEvent",
+    "Encrypt",
     "Field",
     "FieldPath",
+    "FormatPreserve",
+    "Generalise",
     "Hash",
     "Keep",
     "LeafPolicy",
@@ -46,6 +55,7 @@ __all__ = [
     "Replace",
     "Rule",
     "Ruleset",
+    "TruncateIp",
     "load_ruleset",
     "parse_ruleset",
 ]
