@@ -112,7 +112,8 @@ class Prefilter:
             cache: Folder of compiled databases.
         """
         self._everything = frozenset(range(len(patterns)))
-        plain = {i: pattern for i, pattern in enumerate(patterns) if _is_plain(pattern)}
+        whole = [pattern._replace(regex=_whole(pattern.regex)) for pattern in patterns]
+        plain = {i: pattern for i, pattern in enumerate(whole) if _is_plain(pattern)}
         compiled = _open(plain, cache)
         self._always = (self._everything - plain.keys()) | compiled.refused
         self._representatives = _Representatives()
@@ -137,6 +138,11 @@ class Prefilter:
 def _note(pattern: int, start: int, end: int, flags: int, found: list[int]) -> None:  # noqa: ARG001
     # The signature is Vectorscan's.
     found.append(pattern)
+
+
+def _whole(written: str) -> str:
+    r"""Return ``written`` without ``\K``, which changes where a match starts, not whether it is."""
+    return _ESCAPE.sub(lambda escape: "" if escape[0] == r"\K" else escape[0], written)
 
 
 def _is_plain(pattern: ScanPattern) -> bool:

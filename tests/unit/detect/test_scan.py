@@ -122,3 +122,15 @@ def test_other_patterns_are_kept_in_another_file(tmp_path: Path) -> None:
     Prefilter([WORD], tmp_path)
     assert Prefilter([DIGITS], tmp_path).candidates("1234") == {0}
     assert len(list(_files(tmp_path))) == 2
+
+
+def test_where_a_match_starts_anew_makes_no_difference_to_candidates(tmp_path: Path) -> None:
+    prefilter = Prefilter([ScanPattern(r"user=\K\w+", FLAGS)], tmp_path)
+    assert prefilter.candidates("user=jane") == {0}
+    assert prefilter.candidates("jane") == frozenset()
+
+
+def test_an_escaped_backslash_before_a_k_is_no_such_mark(tmp_path: Path) -> None:
+    prefilter = Prefilter([ScanPattern(r"a\\K", FLAGS)], tmp_path)
+    assert prefilter.candidates("a\\K") == {0}
+    assert prefilter.candidates("a") == frozenset()
