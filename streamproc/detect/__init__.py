@@ -5,6 +5,7 @@ A :class:`Detector` answers for a whole batch at once, through these steps, each
 ==============  ===================================================================================
 ``shapes``      values a machine made (UUIDs, timestamps, digests) are left out
 ``urls``        URLs are also taken apart, decoded, and their parts detected as texts of their own
+``normalise``   texts that read otherwise than they look are also detected as they look
 ``scan``        one Vectorscan pass says which of Presidio's patterns can match a text at all
 ``phones``      exact preconditions of the telephone number matcher, the dearest recognizer
 ``analyze``     Presidio's patterns, validations, context words and thresholds on what is left

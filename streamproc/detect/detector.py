@@ -1,4 +1,4 @@
-"""The detector: shapes, URLs, Presidio's analysis, overlaps, in this order."""
+"""The detector: shapes, views of the text, Presidio's analysis, overlaps, in this order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import structlog
 from streamproc.detect.overlaps import resolve_overlaps
 from streamproc.detect.shapes import machine_made
 from streamproc.detect.texts import Recognition, Text
-from streamproc.detect.urls import Part, url_parts
+from streamproc.detect.views import views_of
 from streamproc.errors import EventError, StreamprocError
 from streamproc.events import Finding
 
@@ -58,8 +58,9 @@ class Detector:
         """Return the findings of each text, sorted by start, not overlapping.
 
         Spans are half-open and in code points. Findings of step ``text`` are Presidio's; those of
-        step ``url`` were made in a decoded part of a URL, and their span is of the text as it
-        stands, still encoded. See ``overlaps`` for what becomes of findings that overlap.
+        step ``url`` were made in a decoded part of a URL, those of step ``unicode`` in the text as
+        it looks, and their span is of the text as it stands. See ``overlaps`` for what becomes of
+        findings that overlap.
 
         Raises:
             EventError: Some text cannot be detected (code ``detector_failed``): ask for fewer at a
@@ -109,26 +110,16 @@ class Detector:
         return "shape" not in text.without and bool(self._machine_made.fullmatch(text.value))
 
     def _find(self, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
-        parts = [
-            (index, part, Text(part.text, part.context, text.without))
+        views = [
+            (index, view)
             for index, text in enumerate(texts)
-            if "url" not in text.without
-            for part in url_parts(text.value)
+            for view in views_of(text)
+            if not self._left_out(view.text)
         ]
-        parts = [part for part in parts if not self._left_out(part[2])]
-        found = self._analyzer.analyze([*texts, *(text for _, _, text in parts)])
-        for (index, part, _), in_part in zip(parts, found[len(texts) :], strict=True):
-            found[index] += [_in_url(part, finding) for finding in in_part if _counts(finding)]
+        found = self._analyzer.analyze([*texts, *(view.text for _, view in views)])
+        for (index, view), in_view in zip(views, found[len(texts) :], strict=True):
+            found[index] += view.in_original(in_view)
         return [
             resolve_overlaps(text.value, findings)
             for text, findings in zip(texts, found[: len(texts)], strict=True)
         ]
-
-
-def _counts(finding: Finding) -> bool:
-    return finding.entity != "URL"  # a part of a URL that looks like one is no news
-
-
-def _in_url(part: Part, finding: Finding) -> Finding:
-    start, end = part.origin(finding.start, finding.end)
-    return finding._replace(start=start, end=end, step="url")
