@@ -78,13 +78,20 @@ class PatternMatcher:
                 yield Finding(start, end, self._entity, checked, self._name)
 
     def _check(self, matched: str, score: float) -> float:
-        """Return the score of ``matched`` after the recognizer's validation; 0 if it is none."""
-        valid = self.recognizer.validate_result(matched)
+        """Return the score of ``matched`` after the recognizer's validation; 0 if it is none.
+
+        Some validations raise on letters they did not think of: Italy's fiscal code takes the
+        Kelvin sign for a K, and has no number for it. Presidio's engine then raises too, and finds
+        nothing in the text at all; here the match stands, with its pattern's score.
+        """
+        try:
+            valid = self.recognizer.validate_result(matched)
+            invalid = self.recognizer.invalidate_result(matched)
+        except Exception:  # noqa: BLE001  # whatever it is, its text may hold what was matched
+            return score
         if valid is not None:
             score = EntityRecognizer.MAX_SCORE if valid else EntityRecognizer.MIN_SCORE
-        if self.recognizer.invalidate_result(matched):
-            score = EntityRecognizer.MIN_SCORE
-        return float(score)
+        return float(EntityRecognizer.MIN_SCORE if invalid else score)
 
 
 class WholeMatcher:
