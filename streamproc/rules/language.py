@@ -7,55 +7,60 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from dataclasses import asdict
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from streamproc.detect.definitions import Definition
+from streamproc.rules.document import nearest
+from streamproc.rules.load_recognizers import Recognizers
 from streamproc.rules.operators import Keep, Operator, Statement
 from streamproc.rules.paths import FieldPath
+from streamproc.rules.presidio import SEARCHABLE
 
 __all__ = [
     "LANGUAGE_VERSION",
     "SEARCHABLE",
     "Rule",
     "Ruleset",
+    "Step",
 ]
 
 LANGUAGE_VERSION = 1
 """Raised when the meaning of any ruleset changes, so that fingerprints change with it."""
 
-SEARCHABLE: frozenset[str] = frozenset(
-    {
-        "CREDIT_CARD",
-        "CRYPTO",
-        "DATE_TIME",
-        "EMAIL_ADDRESS",
-        "IBAN_CODE",
-        "IP_ADDRESS",
-        "LOCATION",
-        "MAC_ADDRESS",
-        "MEDICAL_LICENSE",
-        "NRP",
-        "PERSON",
-        "PHONE_NUMBER",
-        "UK_NHS",
-        "URL",
-        "US_BANK_NUMBER",
-        "US_DRIVER_LICENSE",
-        "US_ITIN",
-        "US_PASSPORT",
-        "US_SSN",
-        "UUID",
+
+def _recognizers(info: ValidationInfo) -> Recognizers:
+    return info.context if isinstance(info.context, Recognizers) else Recognizers()
+
+
+def _searchable(name: str, info: ValidationInfo) -> str:
+    own = _recognizers(info)
+    known = {*SEARCHABLE, *own.entities, *own.groups}
+    if name not in known:
+        hint = nearest(name, known, 0.6)
+        raise PydanticCustomError("unknown_entity", "no such entity{hint}", {"hint": hint})
+    return name
+
+
+def _spelled_out(names: frozenset[str], info: ValidationInfo) -> frozenset[str]:
+    """Return ``names`` with the entities of a group in the place of the group."""
+    groups = _recognizers(info).groups
+    return frozenset().union(*(groups.get(name, {name}) for name in names))
+
+
+def _operator_by_entity(
+    operators: dict[str, Operator], info: ValidationInfo
+) -> dict[str, Operator]:
+    groups = _recognizers(info).groups
+    of_groups = {
+        entity: operator
+        for name, operator in operators.items()
+        for entity in sorted(groups.get(name, ()))
     }
-)
-"""The entities that can be searched for: Presidio's English defaults."""
-
-
-def _searchable(entity: str) -> str:
-    if entity not in SEARCHABLE:
-        raise PydanticCustomError("unknown_entity", "no such entity")
-    return entity
+    return of_groups | {k: operator for k, operator in operators.items() if k not in groups}
 
 
 def _field_path(written: object) -> object:
@@ -69,9 +74,46 @@ def _field_path(written: object) -> object:
         raise PydanticCustomError("field_path", "{reason}", {"reason": str(error)}) from None
 
 
+Step: TypeAlias = Literal[
+    "bare_number",
+    "base64",
+    "field",
+    "form",
+    "json",
+    "key",
+    "name",
+    "number",
+    "shape",
+    "sibling",
+    "unicode",
+    "url",
+]
+"""What is done beyond Presidio's search of a text as it stands, and can be left out field by field:
+
+==============  ===================================================================================
+``url``         parts of URLs are searched decoded
+``unicode``     texts are searched without invisible, full-width and look-alike characters
+``json``        a text that is a JSON document is searched as one; its keys are fields
+``form``        the same for form-encoded texts
+``base64``      what is written in base64 is searched
+``key``         keys that are no plain words are searched
+``number``      numbers of seven digits and more are searched
+``sibling``     names that the event states in one field are looked for in its other texts
+``field``       a field's name is evidence of what its value is
+``name``        prose is searched for names, places and nationalities
+``shape``       UUIDs, timestamps and what else machines write are not looked into
+``bare_number`` a number that happens to have a right checksum is no finding without context
+==============  ===================================================================================
+"""
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Entity = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
-SearchableEntity = Annotated[str, AfterValidator(_searchable)]
+Entities = Annotated[
+    frozenset[Annotated[str, AfterValidator(_searchable)]],
+    Field(min_length=1),
+    AfterValidator(_spelled_out),
+]
+"""Entities, and groups in the place of theirs."""
 WrittenPath = Annotated[FieldPath, BeforeValidator(_field_path)]
 
 
@@ -82,19 +124,28 @@ class Rule(Statement):
     """Stands in manifests and in the counts of dropped events."""
     fields: Annotated[tuple[WrittenPath, ...], Field(min_length=1)]
     """The fields it speaks of; see :mod:`.paths`."""
-    operator: Operator
+    operator: Operator | None = None
+    """What is done with what it decides."""
     entity: Entity | None = None
     """What the fields hold: the rule decides the whole value, whatever it is, unsearched."""
-    entities: Annotated[frozenset[SearchableEntity], Field(min_length=1)] | None = None
+    entities: Entities | None = None
     """The findings it decides; the others of the field go to later rules and to ``operators``."""
+
+    without: Annotated[frozenset[Step], Field(min_length=1)] | None = None
+    """The steps that are not taken in the fields."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Rule:
-        if (self.entity is None) == (self.entities is None):
+        kinds = (self.entity, self.entities, self.without)
+        if sum(kind is not None for kind in kinds) != 1:
             raise PydanticCustomError(
                 "rule_kind",
-                "expected either entity (decides whole values) or entities (decides findings)",
+                "expected one of entity (decides whole values), entities (decides findings) and "
+                "without (leaves out steps of the search)",
             )
+        if (self.operator is None) == (self.without is None):
+            said = "is missing" if self.without is None else "has nothing to do: without decides"
+            raise PydanticCustomError("rule_operator", "operator {said}", {"said": said})
         if isinstance(self.operator, Keep) and self.entities is None:
             raise PydanticCustomError(
                 "keep_unsearched", "keep needs entities: no value passes without being searched"
@@ -108,14 +159,27 @@ class Ruleset(Statement):
     version: Literal[1]
     """The version of the language."""
     name: Name
-    entities: Annotated[frozenset[SearchableEntity], Field(min_length=1)]
+    entities: Entities
     """What is searched in every text of an event that no rule decides as a whole."""
     minimum_score: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Findings below it are left out."""
-    operators: dict[str, Operator]
-    """What is done with a finding that no rule decides: by entity, and ``default`` for the rest."""
+    operators: Annotated[dict[str, Operator], AfterValidator(_operator_by_entity)]
+    """What is done with a finding that no rule decides: by entity, else by group, else
+    ``default``."""
     rules: tuple[Rule, ...] = ()
     """First match wins: among the rules of one kind, the first that matches a field decides."""
+
+    _recognizers: tuple[Definition, ...] = ()
+
+    def model_post_init(self, context: object) -> None:
+        """Keep the recognizers that find what is searched."""
+        if isinstance(context, Recognizers):
+            self._recognizers = context.finding(self.entities)
+
+    @property
+    def recognizers(self) -> tuple[Definition, ...]:
+        """The own recognizers it searches with, beside Presidio's."""
+        return self._recognizers
 
     @property
     def fingerprint(self) -> str:
@@ -130,6 +194,7 @@ class Ruleset(Statement):
 def _canonical(ruleset: Ruleset) -> str:
     content = ruleset.model_dump(mode="python")
     content["language"] = LANGUAGE_VERSION
+    content["recognizers"] = [asdict(definition) for definition in ruleset.recognizers]
     return json.dumps(content, sort_keys=True, default=_sorted)
 
 

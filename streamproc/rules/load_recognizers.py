@@ -43,6 +43,10 @@ class Recognizers:
         """What they find."""
         return frozenset().union(*map(_entities_of, self.definitions))
 
+    def finding(self, entities: frozenset[str]) -> tuple[Definition, ...]:
+        """Return those that find any of ``entities``."""
+        return tuple(found for found in self.definitions if entities & _entities_of(found))
+
 
 def load_recognizers(*folders: Path) -> Recognizers:
     """Return the recognizers of the ``*.yaml`` files of ``folders``; one may be missing.
