@@ -14,7 +14,7 @@ from streamproc.detect import Detector, Recognition, key_words
 from streamproc.errors import ConfigError, Problem
 from streamproc.identity import View
 from streamproc.pipeline import Parts, Pipeline
-from streamproc.redact import KeyRing, Redactor, Tokens, parse_key_ring
+from streamproc.redact import KeyRing, Memo, Redactor, Sites, Tokens, parse_key_ring
 from streamproc.rules import Plan, Ruleset, load_ruleset
 from streamproc.settings import Settings, cache_directory, variable_name
 from streamproc.shipped import shipped
@@ -63,18 +63,18 @@ def make_pipeline(settings: Settings, ring: KeyRing, view: View) -> Pipeline:
     public_key = settings.dead_letters.public_key
     seal = sealer(public_key) if public_key is not None else None
     detector = Detector(
-        Recognition(ruleset.entities, ruleset.minimum_score),
+        Recognition(ruleset.entities, ruleset.minimum_score, own=ruleset.recognizers),
         cache=cache_directory(settings),
     )
     fingerprint = _fingerprint(ruleset.fingerprint, detector.fingerprint)
-    plan = Plan(ruleset, key_words)
+    memo = Memo(settings.worker.memo_entries)
     limits = settings.limits
     return Pipeline(
         Parts(
             limits=Limits(limits.event_bytes, limits.depth, limits.text_characters),
-            plan=plan,
+            sites=Sites(Plan(ruleset, key_words), detector.question, memo),
             detector=detector,
-            redactor=Redactor(plan, Tokens(ring), fingerprint),
+            redactor=Redactor(Tokens(ring), fingerprint),
             view=view,
             seal=seal,
             ruleset=fingerprint,

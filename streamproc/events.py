@@ -104,6 +104,8 @@ class Event:
     message_id: str = field(repr=False)
     times: Times
     body: RawBody = field(repr=False)
+    raw: bytes = field(repr=False)
+    """The record's value, which the body was read from."""
 
 
 class Finding(NamedTuple):
@@ -116,7 +118,7 @@ class Finding(NamedTuple):
         score: Confidence from 0 to 1.
         recognizer: The recognizer that found it.
         step: What made the finding: ``text`` for the text as it stands (equal to Presidio's own),
-            else the step past Presidio, such as ``url`` or ``sibling``.
+            else the step past Presidio, such as ``url``: those of ``streamproc.rules``.
     """
 
     start: int

@@ -10,9 +10,8 @@ passes a stage that failed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import structlog
@@ -21,10 +20,9 @@ from streamproc.deadletters import Seal, dead_letter
 from streamproc.decode import Limits, decode
 from streamproc.detect import Detector
 from streamproc.errors import EventError, Stage, place_of
-from streamproc.events import Dropped, Enriched, Finding, Link, Outcome, Record, Redacted
+from streamproc.events import Dropped, Enriched, Link, Outcome, Record, Redacted
 from streamproc.identity import View, links_of
-from streamproc.redact import Redactor, Survey, survey
-from streamproc.rules import Plan
+from streamproc.redact import Redactor, Sites, Survey, survey
 from streamproc.warehouse.rows import to_row
 
 __all__ = ["Parts", "Pipeline", "Result"]
@@ -33,7 +31,6 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 MadeT = TypeVar("MadeT")
-Findings = tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Parts:
     """What a pipeline is made of."""
 
     limits: Limits
-    plan: Plan
+    sites: Sites
     detector: Detector
     redactor: Redactor
     view: View
@@ -57,14 +54,6 @@ class Result(NamedTuple):
     links: Sequence[Link]
     redacted: Sequence[Redacted | None]
     """The redacted event of each record that became a row, for those who want no row."""
-
-
-class Searched(NamedTuple):
-    """A surveyed event and what was found in its texts and keys."""
-
-    found: Survey
-    findings: Sequence[Findings]
-    key_findings: Sequence[Findings]
 
 
 class Pipeline:
@@ -104,34 +93,34 @@ class Pipeline:
     # -- stages -----------------------------------------------------------------------------------
 
     def _survey(self, record: Record) -> Survey:
-        return survey(decode(record, self._parts.limits), self._parts.plan)
+        return survey(decode(record, self._parts.limits), self._parts.sites)
 
-    def _search(self, surveyed: Sequence[Survey | EventError]) -> Iterable[Searched | EventError]:
-        events = [item for item in surveyed if isinstance(item, Survey)]
+    def _search(self, surveyed: Sequence[Survey | EventError]) -> Sequence[Survey | EventError]:
+        events = [item for item in surveyed if isinstance(item, Survey) and item.pending]
         try:
-            found = iter(self._detect(events))
+            self._detect(events)
         except EventError:
             # Some event's text makes a detector fail: one by one, to fail that event alone.
-            found = iter([self._attempt("detect", event, self._detect_one) for event in events])
-        return [item if isinstance(item, EventError) else next(found) for item in surveyed]
+            return [
+                self._attempt("detect", item, self._detect_one)
+                if isinstance(item, Survey)
+                else item
+                for item in surveyed
+            ]
+        return surveyed
 
-    def _detect(self, events: Sequence[Survey]) -> list[Searched | EventError]:
-        texts = [text for event in events for text in (*event.texts, *event.key_texts)]
-        found = iter(self._parts.detector.detect(texts))
-        return [
-            Searched(
-                event,
-                list(islice(found, len(event.texts))),
-                list(islice(found, len(event.key_texts))),
-            )
-            for event in events
-        ]
+    def _detect(self, events: Sequence[Survey]) -> None:
+        leaves = [leaf for event in events for leaf in event.pending]
+        found = self._parts.detector.detect([leaf.text for leaf in leaves])
+        for leaf, findings in zip(leaves, found, strict=True):
+            leaf.settle(findings)
 
-    def _detect_one(self, event: Survey) -> Searched | EventError:
-        return self._detect([event])[0]
+    def _detect_one(self, event: Survey) -> Survey:
+        self._detect([event])
+        return event
 
-    def _redact(self, searched: Searched) -> Redacted | Dropped:
-        return self._parts.redactor.redact(*searched)
+    def _redact(self, event: Survey) -> Redacted | Dropped:
+        return self._parts.redactor.redact(event)
 
     def _row(self, made: tuple[Redacted, dict[Link, None]]) -> Outcome:
         redacted, links = made

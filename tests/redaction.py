@@ -11,10 +11,19 @@ import orjson
 from streamproc.decode import Limits, decode
 from streamproc.detect import Text, key_words
 from streamproc.events import Dropped, Finding, Json, Micros, Origin, Record, Redacted
-from streamproc.redact import KeyRing, Redactor, Tokens, survey
+from streamproc.redact import KeyRing, Memo, Redactor, Sites, Tokens, survey
 from streamproc.rules import Plan, parse_ruleset
 
-__all__ = ["LIMITS", "RING", "find_literals", "plan_of", "record_of", "redact", "redacted"]
+__all__ = [
+    "LIMITS",
+    "RING",
+    "find_literals",
+    "plan_of",
+    "record_of",
+    "redact",
+    "redacted",
+    "sites_of",
+]
 
 RING = KeyRing("k1", {"k1": bytes(range(32))})
 LIMITS = Limits(event_bytes=1_048_576, depth=64, text_characters=262_144)
@@ -37,6 +46,11 @@ def record_of(body: Mapping[str, Json], key: bytes | None = b"k", offset: int = 
 def plan_of(rules: str) -> Plan:
     """Return the plan of ``rules``: flow mappings, joined by commas."""
     return Plan(parse_ruleset(RULESET % rules, "test.yaml"), key_words)
+
+
+def sites_of(rules: str) -> Sites:
+    """Return the sites of ``rules``, with nothing remembered."""
+    return Sites(plan_of(rules), lambda context, without: (context, without), Memo(1_000))
 
 
 def find_literals(
@@ -64,15 +78,11 @@ def redact(
     key: bytes | None = b"k",
 ) -> Redacted | Dropped:
     """Redact an event of ``body`` by ``rules``."""
-    plan = plan_of(rules)
-    found = survey(decode(record_of(body, key), LIMITS), plan)
-    redactor = Redactor(plan, Tokens(RING), "f00d")
-    literals = literals or {}
-    return redactor.redact(
-        found,
-        list(find_literals(found.texts, literals)),
-        list(find_literals(found.key_texts, literals)),
-    )
+    found = survey(decode(record_of(body, key), LIMITS), sites_of(rules))
+    texts = [leaf.text for leaf in found.pending]
+    for leaf, findings in zip(found.pending, find_literals(texts, literals or {}), strict=True):
+        leaf.settle(findings)
+    return Redactor(Tokens(RING), "f00d").redact(found)
 
 
 def redacted(

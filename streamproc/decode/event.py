@@ -33,7 +33,8 @@ def decode(record: Record, limits: Limits) -> Event:
             raise refusal("missing_field", alternatives[0])
     times = read_times(body, record.timestamp)
     message_id = cast("str | None", body.get("messageId")) or _id_of(record.origin)
-    return Event(record.origin, record.key, kind, message_id, times, RawBody(body))
+    raw = record.value or b""
+    return Event(record.origin, record.key, kind, message_id, times, RawBody(body), raw)
 
 
 def _type_of(body: dict[str, Json]) -> EventType:

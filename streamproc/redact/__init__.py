@@ -4,8 +4,11 @@
 ``keys``        the key ring, and a key for each purpose
 ``tokens``      keyed tokens: one value, one token, however it is written
 ``operators``   what can be done with a value
-``places``      where values stand, and how they are changed there
-``survey``      the walk over an event: what is to be searched, what is decided without
+``answers``     the memo: what is known of values seen before
+``sites``       the fields of events that were met, with all that a walk needs there
+``places``      how values are named and changed where they stand
+``embedded``    documents in texts: JSON, form-encoded, base64
+``survey``      the walk over an event: what is known, what is to be searched
 ``siblings``    names that an event states in one field, found again in its other texts
 ``redact``      findings and decisions to the redacted event and its manifest
 ==============  ===================================================================================
@@ -20,15 +23,19 @@ Imports ``events``, ``errors``, ``rules`` and ``detect``'s plain types; no I/O, 
 are decided by rules on whole fields; inside numbers nothing is searched.
 """
 
+from streamproc.redact.answers import Memo
 from streamproc.redact.keys import KeyRing, parse_key_ring, write_key_ring
 from streamproc.redact.redact import Redactor
+from streamproc.redact.sites import Sites
 from streamproc.redact.survey import Survey, survey
 from streamproc.redact.tokens import TOKEN, Tokens
 
 __all__ = [
     "TOKEN",
     "KeyRing",
+    "Memo",
     "Redactor",
+    "Sites",
     "Survey",
     "Tokens",
     "parse_key_ring",

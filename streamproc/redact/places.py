@@ -8,69 +8,65 @@ two or three values that change would cost more than all the rest of redaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from streamproc.events import path_text
-from streamproc.rules import Field
+from streamproc.redact.sites import Site
 from streamproc.rules.plan import PLAIN_KEY
 
-__all__ = ["Place", "Trail", "drop", "path_of", "rename"]
+__all__ = ["GONE", "Trail", "drop", "inner_trail", "path_of", "rename"]
 
 GONE = object()
 
-Trail = tuple[Any, str | int] | None
-"""A path as a chain, the last step outermost: it costs one tuple for each object and list, and is
-only unrolled where something was found."""
+Trail = Any
+"""How an object or list was reached, if that was through a list: a chain of steps, the last one
+outermost, that ends in the path of the outermost list: ``(("properties.items", 0), "note")``. None
+if it was not: then the path of its site says all. It is only unrolled where something was found."""
 
 
-class Place(NamedTuple):
-    """Where a value stands: ``holder[step]``; ``above`` is the trail of ``holder``."""
-
-    holder: Any
-    step: Any
-    field: Field
-    above: Trail
-
-    def __repr__(self) -> str:
-        """Name the place by its path; what it is in holds the event's values."""
-        return f"Place({path_of(self.trail)})"
-
-    @property
-    def trail(self) -> Trail:
-        """The trail of the value itself."""
-        return self.above, self.step
+def inner_trail(site: Site, trail: Trail, step: str | int, value: Any) -> Trail:
+    """Return the trail of an object or list ``value``, at ``step`` of what has ``trail``."""
+    if trail is not None:
+        return trail, step
+    return site.path if type(value) is list else None
 
 
-def path_of(trail: Trail) -> str:
-    """Return the path for a manifest: keys that are no plain words are written as ``*``."""
-    return path_text(tuple(reversed(list(_steps(trail)))))
+def path_of(site: Site, trail: Trail, step: str | int) -> str:
+    """Return the path for a manifest, list indexes included."""
+    if trail is None:
+        return site.path
+    return "".join(reversed(list(_steps((trail, step)))))
 
 
-def _steps(trail: Trail) -> Iterator[str | int]:
-    while trail is not None:
+def _steps(trail: Trail) -> Iterator[str]:
+    while type(trail) is tuple:
         trail, step = trail
-        yield step if isinstance(step, int) or PLAIN_KEY.fullmatch(step) else "*"
+        yield f"[{step}]" if type(step) is int else f".{_written(step)}"
+    yield trail
 
 
-def drop(places: Iterable[Place]) -> None:
-    """Take out the values at ``places``; the other items of a list move up."""
+def _written(key: str) -> str:
+    return key if PLAIN_KEY.fullmatch(key) else "*"
+
+
+def drop(places: Iterable[tuple[Any, Any]]) -> None:
+    """Take out the values at ``places``, each a holder and a step; list items move up."""
     lists: dict[int, list[Any]] = {}
-    for place in places:
-        if isinstance(place.holder, list):
-            place.holder[place.step] = GONE  # taken out below, all at once: indexes stay right
-            lists[id(place.holder)] = place.holder
+    for holder, step in places:
+        if isinstance(holder, list):
+            holder[step] = GONE  # taken out below, all at once: indexes stay right
+            lists[id(holder)] = holder
         else:
-            place.holder.pop(place.step, None)
+            holder.pop(step, None)
     for holder in lists.values():
         holder[:] = [item for item in holder if item is not GONE]
 
 
-def rename(places: Iterable[tuple[Place, str]]) -> None:
-    """Write new keys for those at ``places``, in their order; numbered where they become one."""
+def rename(keys: Iterable[tuple[dict[str, Any], str, str]]) -> None:
+    """Write new keys for old, each with its object; numbered where they become one."""
     objects: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
-    for place, new in places:
-        _, names = objects.setdefault(id(place.holder), (place.holder, {}))
-        names[place.step] = new
+    for holder, old, new in keys:
+        _, names = objects.setdefault(id(holder), (holder, {}))
+        names[old] = new
     for holder, names in objects.values():
         free = _numbered(holder.keys() - names.keys())
         items = [

@@ -15,27 +15,33 @@ from streamproc.events import (
     Redacted,
     RedactedBody,
     Subject,
+    Token,
 )
-from streamproc.redact.operators import WRITTEN, rewritten
-from streamproc.redact.places import Place, Trail, drop, path_of, rename
-from streamproc.redact.siblings import with_siblings
-from streamproc.redact.survey import Survey, WholeField
+from streamproc.redact.answers import Answer, Entry, Rewritten
+from streamproc.redact.embedded import embedded, encoded
+from streamproc.redact.operators import (
+    WRITTEN,
+    depends_on_subject,
+    is_keyed,
+    keeps_apart,
+    may_hold_written,
+    rewritten,
+)
+from streamproc.redact.places import drop, path_of, rename
+from streamproc.redact.siblings import note_siblings
+from streamproc.redact.sites import SUBJECT_FIELDS, Site
+from streamproc.redact.survey import Leaf, Opened, Survey, text_of
 from streamproc.redact.tokens import Tokens
-from streamproc.rules import Action, Drop, DropEvent, Hash, Mask, Plan, Redact, Replace
+from streamproc.rules import Action, Drop, DropEvent, Redact
 
 __all__ = ["Redactor"]
 
-Findings = tuple[Finding, ...]
+Findings = Sequence[Finding]
+Piece = tuple[int, int, str]
+"""Start and end of a span of a text, and what is written there."""
 
 DECODING_ROUNDS = 3
 """How often percent-encoding is undone before a value is hashed, as detection does."""
-
-SUBJECT_FIELDS = ("userId", "anonymousId", "previousId")
-IDENTIFIERS = frozenset({*SUBJECT_FIELDS, "groupId"})
-MESSAGE_ID: Trail = (None, "messageId")
-
-LOSSY = (Mask, Redact, Replace)
-"""Operators that may write the same for two values."""
 
 
 class EventDroppedError(Exception):
@@ -47,157 +53,220 @@ class EventDroppedError(Exception):
 
 
 class Redactor:
-    """Applies one plan with one key ring. Safe to share between threads."""
+    """Redacts surveyed events with one key ring. Safe to share between threads."""
 
-    def __init__(self, plan: Plan, tokens: Tokens, ruleset: str) -> None:
-        """Keep the plan; ``ruleset`` is the fingerprint that redacted events carry."""
-        self._plan = plan
+    def __init__(self, tokens: Tokens, ruleset: str) -> None:
+        """Keep the tokens; ``ruleset`` is the fingerprint that redacted events carry."""
         self._tokens = tokens
         self._ruleset = ruleset
 
-    def redact(
-        self, found: Survey, findings: Sequence[Findings], key_findings: Sequence[Findings]
-    ) -> Redacted | Dropped:
+    def redact(self, found: Survey) -> Redacted | Dropped:
         """Return the redacted event, or that a rule drops it.
 
         Writes to the event's own body: the raw event is used up.
 
         Args:
-            found: The survey of the event.
-            findings: What was found in each of its texts: sorted by start, not overlapping.
-            key_findings: The same for each of its keys that were searched.
-
-        Raises:
-            EventError: The event states too many names to look for.
+            found: The survey of the event, none of its leaves pending any more.
         """
         event = found.event
         subject = self._subject(event)
+        if found.names:
+            note_siblings(found.leaves, found.names)
+        work = _Work(self._tokens, event, subject)
         try:
-            manifest, message_id = self._rewrite(found, findings, key_findings)
+            work.rewrite(found)
         except EventDroppedError as dropped:
             return Dropped(event.origin, dropped.rule)
         return Redacted(
             origin=event.origin,
             type=event.type,
-            message_id=message_id,
+            message_id=work.message_id,
             ordering_key=self._ordering_key(event, subject),
             times=event.times,
             body=RedactedBody(event.body),
-            manifest=manifest,
+            manifest=tuple(work.manifest),
             ruleset=self._ruleset,
             subject=subject,
         )
 
-    def _rewrite(
-        self, found: Survey, findings: Sequence[Findings], key_findings: Sequence[Findings]
-    ) -> tuple[tuple[ManifestEntry, ...], str]:
-        manifest: list[ManifestEntry] = []
-        message_id = found.event.message_id
-        dropped: list[Place] = []
-        for place, text, in_text in zip(
-            found.places, found.texts, with_siblings(found, findings), strict=True
-        ):
-            if not in_text:
-                continue
-            if place.trail == MESSAGE_ID:
-                best = max(in_text, key=lambda finding: finding.score)
-                message_id = self._message_id(found.event, best.entity, best.score, manifest)
-            elif (new := self._text(place, text.value, in_text, manifest)) is None:
-                dropped.append(place)
-            else:
-                place.holder[place.step] = new
-        for whole in found.wholes:
-            if whole.place.trail == MESSAGE_ID:
-                message_id = self._message_id(found.event, whole.action.entity, 1.0, manifest)
-            elif self._whole(whole, manifest):
-                dropped.append(whole.place)
-        drop(dropped)
-        self._keys(found, key_findings, manifest)
-        return tuple(manifest), message_id
+    def _subject(self, event: Event) -> Subject:
+        return Subject(*(self._of_subject(event.body.get(name)) for name in SUBJECT_FIELDS))
 
-    # -- texts and keys ---------------------------------------------------------------------------
+    def _of_subject(self, value: Any) -> Token | None:
+        return self._tokens.of_identifier(value) if value else None
 
-    def _text(
-        self, place: Place, text: str, findings: Findings, manifest: list[ManifestEntry]
-    ) -> str | None:
-        """Return the text without its findings, or None if its field is to be dropped."""
-        if place.above is None and place.step in IDENTIFIERS and _would_merge(place, findings):
-            return self._identifier(place, text, findings, manifest)
-        path = path_of(place.trail)
-        pieces: list[str] = []
-        at = 0
-        dropped = False
+    def _ordering_key(self, event: Event, subject: Subject) -> bytes:
+        if event.key is not None:
+            return self._tokens.ordering(event.key)
+        if (somebody := subject.anonymous or subject.user) is not None:
+            return self._tokens.ordering(somebody.encode())
+        return self._tokens.ordering(event.message_id.encode())
+
+
+class _Work:
+    """The redaction of one event.
+
+    Attributes:
+        manifest: What was done.
+        message_id: The event's message id, or the token in its place.
+    """
+
+    def __init__(self, tokens: Tokens, event: Event, subject: Subject) -> None:
+        self._tokens = tokens
+        self._event = event
+        self._subject = subject
+        self._dropped: list[Leaf] = []
+        self._renamed: list[tuple[Leaf, str]] = []
+        self.manifest: list[ManifestEntry] = []
+        self.message_id = event.message_id
+
+    def rewrite(self, found: Survey) -> None:
+        for leaf in found.leaves:
+            if leaf.answer and not leaf.document:
+                self._put(leaf, self._made(leaf))
+        for leaf in found.wholes:
+            self._whole(leaf)
+        for leaf in found.keys:
+            self._key(leaf)
+        if found.opened:
+            # What is in documents first: a text is written when all that is in it has been.
+            for depth in range(max(opened.leaf.documents for opened in found.opened), -1, -1):
+                self._finish(depth + 1)
+                self._close([item for item in found.opened if item.leaf.documents == depth])
+        self._finish(0)
+
+    def _finish(self, documents: int) -> None:
+        """Drop and rename what is to be in the event itself (0) or so many documents deep."""
+        if self._dropped:
+            drop((leaf.holder, leaf.step) for leaf in self._dropped if leaf.documents == documents)
+        if self._renamed:
+            rename(
+                (leaf.holder, leaf.step, new)
+                for leaf, new in self._renamed
+                if leaf.documents == documents
+            )
+
+    # -- texts, numbers and keys ------------------------------------------------------------------
+
+    def _put(self, leaf: Leaf, made: Rewritten) -> None:
+        self._note(leaf, made)
+        if made.value is None:
+            self._dropped.append(leaf)
+        elif leaf.site.role == "message_id":
+            self._event.body["messageId"] = self.message_id = made.value
+        else:
+            leaf.holder[leaf.step] = made.value
+
+    def _key(self, leaf: Leaf) -> None:
+        if leaf.answer:
+            made = self._made(leaf)
+            self._note(leaf, made)
+            if made.value is None:
+                self._dropped.append(leaf)
+            elif made.value != leaf.value:
+                self._renamed.append((leaf, made.value))
+
+    def _note(self, leaf: Leaf, made: Rewritten) -> None:
+        if made.entries:
+            path = path_of(leaf.site, leaf.trail, leaf.step)
+            # Without the constructor, which takes three times as long: there are eight an event.
+            self.manifest += [
+                tuple.__new__(ManifestEntry, (path, *entry)) for entry in made.entries
+            ]
+
+    def _made(self, leaf: Leaf) -> Rewritten:
+        """Return what becomes of ``leaf``, remembered where that is the same in every event."""
+        answer = leaf.answer
+        assert answer
+        if answer.rewritten is not None:
+            return answer.rewritten
+        made, by_subject = self._make(leaf, answer)
+        if not by_subject:
+            answer.rewritten = made
+        return made
+
+    def _make(self, leaf: Leaf, answer: Answer) -> tuple[Rewritten, bool]:
+        site, text = leaf.site, text_of(leaf.value)
+        if leaf.table is site.table:
+            if site.role == "message_id":
+                return self._own_id(site, text, answer), False
+            if site.whole is not None:
+                return self._of_whole(site.whole, text), depends_on_subject(site.whole.operator)
+            if site.role == "identifier" and _would_merge(site, answer.findings):
+                return self._identifier(text, answer.findings), False
+        return self._of_findings(site, text, answer.findings)
+
+    def _of_findings(
+        self, site: Site, text: str, findings: Findings, beside: Sequence[Piece] = ()
+    ) -> tuple[Rewritten, bool]:
+        """Return the text without its findings, and with ``beside`` in it; and if for one alone."""
+        pieces, entries = list(beside), []
+        by_subject = dropped = False
         for finding in _beside_written(text, findings):
-            action = place.field.policy.action(finding.entity)
-            manifest.append(self._entry(path, action, finding.score))
+            action = site.policy.action(finding.entity)
             if isinstance(action.operator, DropEvent):
                 raise EventDroppedError(action.rule)
+            entries.append(self._entry(action, finding.score))
             if isinstance(action.operator, Drop):
                 dropped = True
             else:
-                pieces += text[at : finding.start], self._piece(action, text, finding)
-                at = finding.end
-        return None if dropped else "".join((*pieces, text[at:]))
+                pieces.append((finding.start, finding.end, self._piece(action, text, finding)))
+                by_subject = by_subject or depends_on_subject(action.operator)
+        return Rewritten(None if dropped else _replaced(text, pieces), entries), by_subject
 
     def _piece(self, action: Action, text: str, finding: Finding) -> str:
         value = text[finding.start : finding.end]
         if finding.step != "url":
-            return rewritten(action, value, self._tokens)
+            return self._rewritten(action, value)
         decoded = _decoded(value)
-        new = rewritten(action, decoded, self._tokens)
-        return value if new == decoded else quote(new, safe="*")
+        new = self._rewritten(action, decoded)
+        return value if new == decoded else quote(new, safe="")
 
-    def _keys(
-        self, found: Survey, findings: Sequence[Findings], manifest: list[ManifestEntry]
-    ) -> None:
-        renamed: list[tuple[Place, str]] = []
-        for place, in_key in zip(found.key_places, findings, strict=True):
-            if not in_key:
-                continue
-            new = self._text(place, place.step, in_key, manifest)
-            if new is None:
-                place.holder.pop(place.step, None)
-            elif new != place.step:
-                renamed.append((place, new))
-        rename(renamed)
+    def _rewritten(self, action: Action, value: str) -> str:
+        return rewritten(action, value, self._tokens, self._subject)
 
-    def _message_id(
-        self, event: Event, entity: str, score: float, manifest: list[ManifestEntry]
-    ) -> str:
+    def _own_id(self, site: Site, value: str, answer: Answer) -> Rewritten:
         # Whole, whatever the rules say of findings: rows are told apart by it, so two ids must
         # never become one text.
-        if WRITTEN.fullmatch(event.message_id):
-            return event.message_id
-        token = self._tokens.of_message_id(event.message_id)
-        event.body["messageId"] = token
-        version = self._tokens.key_version
-        manifest.append(ManifestEntry("messageId", entity, "message-id", "hash", score, version))
-        return token
+        if WRITTEN.fullmatch(value):
+            return Rewritten(value, ())
+        if site.whole is not None:
+            entity, score = site.whole.entity, 1.0
+        else:
+            best = max(answer.findings, key=lambda finding: finding.score)
+            entity, score = best.entity, best.score
+        entry = (entity, "message-id", "hash", score, self._tokens.key_version)
+        return Rewritten(self._tokens.of_message_id(value), (entry,))
 
-    def _identifier(
-        self, place: Place, value: str, findings: Findings, manifest: list[ManifestEntry]
-    ) -> str:
+    def _identifier(self, value: str, findings: Findings) -> Rewritten:
         # Whole: with "jane-1" and "bob-1" both "<PERSON>-1", two people would be one in every join.
         if WRITTEN.fullmatch(value):
-            return value
+            return Rewritten(value, ())
         best = max(findings, key=lambda finding: finding.score)
-        version = self._tokens.key_version
-        manifest.append(
-            ManifestEntry(place.step, best.entity, "identifiers", "hash", best.score, version)
-        )
-        return self._tokens.of_value("IDENTIFIER", value)
+        entry = (best.entity, "identifiers", "hash", best.score, self._tokens.key_version)
+        return Rewritten(self._tokens.of_value("IDENTIFIER", value), (entry,))
 
     # -- whole fields -----------------------------------------------------------------------------
 
-    def _whole(self, whole: WholeField, manifest: list[ManifestEntry]) -> bool:
-        """Rewrite a whole field; return whether it is to be dropped instead."""
-        place, _, action = whole
+    def _of_whole(self, action: Action, text: str) -> Rewritten:
+        if isinstance(action.operator, DropEvent):
+            raise EventDroppedError(action.rule)
+        if isinstance(action.operator, Drop):
+            return Rewritten(None, (self._entry(action, 1.0),))
+        new = self._rewritten(action, text)
+        return Rewritten(new, (self._entry(action, 1.0),) if new != text else ())
+
+    def _whole(self, leaf: Leaf) -> None:
+        """Rewrite a field that is no text, and is decided as a whole."""
+        action = leaf.site.whole
+        assert action is not None
         if isinstance(action.operator, DropEvent):
             raise EventDroppedError(action.rule)
         dropped = isinstance(action.operator, Drop)
-        if dropped or self._rewrite_value(action, place.holder, place.step):
-            manifest.append(self._entry(path_of(place.trail), action, 1.0))
-        return dropped
+        if dropped:
+            self._dropped.append(leaf)
+        if dropped or self._rewrite_value(action, leaf.holder, leaf.step):
+            self._note(leaf, Rewritten(None, (self._entry(action, 1.0),)))
 
     def _rewrite_value(self, action: Action, holder: Any, step: Any) -> bool:
         """Rewrite ``holder[step]`` and, in an object or list, all in it; return if that changed."""
@@ -212,47 +281,89 @@ class Redactor:
             # A list, not a generator: any() stops at the first change, and the rest would stay.
             changed = [self._rewrite_value(action, value, below) for below in steps]
             return any(changed)
-        text = value if isinstance(value, str) else _number_text(value)
-        holder[step] = rewritten(action, text, self._tokens)
+        holder[step] = self._rewritten(action, text_of(value))
         return bool(holder[step] != value)
 
-    # -- the rest ---------------------------------------------------------------------------------
+    # -- documents in texts -----------------------------------------------------------------------
 
-    def _entry(self, path: str, action: Action, score: float) -> ManifestEntry:
-        hashed = isinstance(action.operator, Hash)
-        return ManifestEntry(
-            path,
+    def _close(self, opened: Sequence[Opened]) -> None:
+        """Write the texts that hold ``opened``, whose contents are redacted."""
+        by_leaf: dict[Leaf, list[Opened]] = {}
+        for item in opened:
+            by_leaf.setdefault(item.leaf, []).append(item)
+        for leaf, items in by_leaf.items():
+            self._enclose(leaf, items)
+
+    def _enclose(self, leaf: Leaf, opened: Sequence[Opened]) -> None:
+        pieces: list[Piece] = []
+        # The contents were redacted in place: how they were is read once more.
+        for item, before in zip(opened, embedded(leaf.value, leaf.site.without), strict=True):
+            if leaf.step not in item.box:
+                self._dropped.append(leaf)
+                return
+            if (content := item.box[leaf.step]) != before.content:
+                pieces.append((before.start, before.end, encoded(before, content)))
+        findings = leaf.answer.findings if leaf.answer else ()
+        if leaf.site.role == "message_id" and (pieces or findings):
+            token = self._tokens.of_message_id(leaf.value)
+            self._event.body["messageId"] = self.message_id = token
+        elif pieces:
+            around, beside = _around(findings, pieces)
+            made, _ = self._of_findings(leaf.site, leaf.value, around, beside)
+            self._put(leaf, made)
+        elif findings:
+            self._put(leaf, self._made(leaf))
+
+    def _entry(self, action: Action, score: float) -> Entry:
+        return (
             action.entity,
             action.rule,
             action.operator.name,
             round(score, 4),
-            self._tokens.key_version if hashed else None,
+            self._tokens.key_version if is_keyed(action.operator) else None,
         )
 
-    def _subject(self, event: Event) -> Subject:
-        return Subject(*(self._of_subject(event.body.get(name)) for name in SUBJECT_FIELDS))
 
-    def _of_subject(self, value: Any) -> Any:
-        return self._tokens.of_identifier(value) if value else None
-
-    def _ordering_key(self, event: Event, subject: Subject) -> bytes:
-        if event.key is not None:
-            return self._tokens.ordering(event.key)
-        if (somebody := subject.anonymous or subject.user) is not None:
-            return self._tokens.ordering(somebody.encode())
-        return self._tokens.ordering(event.message_id.encode())
+def _replaced(text: str, pieces: list[Piece]) -> str:
+    """Return ``text`` with ``pieces``, which do not overlap, in their places."""
+    pieces.sort()
+    new: list[str] = []
+    at = 0
+    for start, end, piece in pieces:
+        new += text[at:start], piece
+        at = end
+    return "".join((*new, text[at:]))
 
 
-def _would_merge(place: Place, findings: Findings) -> bool:
+def _around(findings: Findings, pieces: Sequence[Piece]) -> tuple[list[Finding], list[Piece]]:
+    """Return ``findings`` made to cover the ``pieces`` they touch, and the other pieces."""
+    covering = list(findings)
+    beside: list[Piece] = []
+    for start, end, new in pieces:
+        touching = [i for i, f in enumerate(covering) if f.start < end and start < f.end]
+        if not touching:
+            beside.append((start, end, new))
+            continue
+        first, last = touching[0], touching[-1]
+        covering[first : last + 1] = [
+            covering[first]._replace(
+                start=min(start, covering[first].start), end=max(end, covering[last].end)
+            )
+        ]
+    return covering, beside
+
+
+def _would_merge(site: Site, findings: Findings) -> bool:
     """Return whether rewriting the findings of an id could make it the same as another one."""
-    action = place.field.policy.action
-    operators = {type(action(finding.entity).operator) for finding in findings}
-    return not operators.isdisjoint(LOSSY) and operators.isdisjoint((Drop, DropEvent))
+    operators = [site.policy.action(finding.entity).operator for finding in findings]
+    if any(isinstance(operator, Drop | DropEvent) for operator in operators):
+        return False
+    return not all(map(keeps_apart, operators))
 
 
 def _beside_written(text: str, findings: Findings) -> Iterator[Finding]:
     """Yield ``findings`` without what redaction wrote before: only what is beside it is left."""
-    if "tok_" not in text and "<" not in text:
+    if not may_hold_written(text):
         yield from findings
         return
     written = [match.span() for match in WRITTEN.finditer(text)]
@@ -285,8 +396,3 @@ def _decoded(value: str) -> str:
             break
         value = decoded
     return value
-
-
-def _number_text(value: Any) -> str:
-    # 15551234567.0 and 15551234567 are one number, as producers' languages write them.
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

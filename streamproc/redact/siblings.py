@@ -9,41 +9,29 @@ from typing import NamedTuple
 
 from streamproc.detect import find_known, resolve_overlaps
 from streamproc.detect.urls import Part, url_parts
-from streamproc.errors import EventError
 from streamproc.events import Finding
-from streamproc.redact.operators import WRITTEN
-from streamproc.redact.survey import Survey
+from streamproc.redact.answers import Answer
+from streamproc.redact.survey import Leaf
 
-__all__ = ["with_siblings"]
-
-MOST_WORDS = 1_000
-"""Words of one event's names; each is looked for in all its texts, so the work grows with their
-product."""
+__all__ = ["note_siblings"]
 
 BETWEEN_TEXTS = "\0"
 """No letter and no space: no name reaches over it."""
-
-NAMING = frozenset({"event", "category", "channel", "messageId"})
-"""Fields of the event itself that name things, where a person's name is a coincidence: ``Grace
-Period Ended`` of a Grace."""
-
-Findings = tuple[Finding, ...]
 
 
 class Segment(NamedTuple):
     """A text that names are looked for in: one of the event's, or a decoded part of a URL in it."""
 
-    text_index: int
-    """Which of the event's texts."""
+    leaf: Leaf
     text: str
     part: Part | None
 
     def __repr__(self) -> str:
-        """Name the text by its index and length: it may be personal data."""
-        return f"Segment({self.text_index}, <{len(self.text)} characters>)"
+        """Name the text by its field and length: it may be personal data."""
+        return f"Segment({self.leaf.site!r}, <{len(self.text)} characters>)"
 
     def of_text(self, finding: Finding, start: int) -> Finding:
-        """Return ``finding`` by the offsets of the event's text; ``start`` is this segment's."""
+        """Return ``finding`` by the offsets of the leaf's text; ``start`` is this segment's."""
         first, last = finding.start - start, finding.end - start
         if self.part is None:
             return finding._replace(start=first, end=last)
@@ -51,30 +39,19 @@ class Segment(NamedTuple):
         return finding._replace(start=first, end=last, step="url")
 
 
-def with_siblings(found: Survey, findings: Sequence[Findings]) -> Sequence[Findings]:
-    """Return ``findings`` of ``found.texts`` and, beside them, where the event's names stand.
-
-    Raises:
-        EventError: ``too_many_names``: to look for fewer would be to pass some on.
-    """
-    names = tuple(dict.fromkeys(_names(found)))
-    if not names:
-        return findings
-    if sum(len(name.split()) for name in names) > MOST_WORDS:
-        raise EventError("redact", "too_many_names")
-    segments = tuple(_segments(found))
-    # All texts at once: where no name recurs, which is nearly always, this is all it costs.
+def note_siblings(leaves: Iterable[Leaf], names: Sequence[str]) -> None:
+    """Note on ``leaves``, all texts of an event, where its ``names`` stand in them."""
+    segments = tuple(_segments(leaves))
+    # All texts at once: where no name recurs this is all it costs.
     known = find_known(BETWEEN_TEXTS.join(segment.text for segment in segments), names)
-    if not known:
-        return findings
-    merged = list(findings)
-    for index, names_there in _by_text(segments, known).items():
+    for leaf, there in _by_leaf(segments, known).items():
+        findings = leaf.answer.findings if leaf.answer else ()
         # A name within what was found already is part of that: of an address, say.
-        in_url = _not_within(merged[index], [name for name in names_there if name.step == "url"])
-        others = _not_within(merged[index], [name for name in names_there if name.step != "url"])
-        beside = [*merged[index], *in_url, *_not_within(in_url, others)]
-        merged[index] = resolve_overlaps(found.texts[index].value, beside)
-    return merged
+        in_url = _not_within(findings, [name for name in there if name.step == "url"])
+        others = _not_within(findings, [name for name in there if name.step != "url"])
+        beside = [*findings, *in_url, *_not_within(in_url, others)]
+        # What others have in their events is no answer for this value: it is not remembered.
+        leaf.answer = Answer(resolve_overlaps(leaf.value, beside), document=leaf.document)
 
 
 def _not_within(outer: Sequence[Finding], inner: Iterable[Finding]) -> list[Finding]:
@@ -88,32 +65,21 @@ def _not_within(outer: Sequence[Finding], inner: Iterable[Finding]) -> list[Find
     return left
 
 
-def _names(found: Survey) -> Iterator[str]:
-    for whole in found.wholes:
-        if whole.action.entity == "PERSON":
-            values = whole.value if isinstance(whole.value, list) else [whole.value]
-            yield from (value for value in values if isinstance(value, str) and _is_name(value))
+def _segments(leaves: Iterable[Leaf]) -> Iterator[Segment]:
+    for leaf in leaves:
+        text = leaf.value
+        if type(text) is str and leaf.site.whole is None and leaf.site.named:
+            yield Segment(leaf, text, None)
+            if "%" in text and "url" not in leaf.site.without:
+                yield from (Segment(leaf, part.text, part) for part in url_parts(text))
 
 
-def _is_name(value: str) -> bool:
-    # What redaction wrote is none: a token, or a name that was masked.
-    return any(map(str.isalpha, value)) and not WRITTEN.fullmatch(value)
-
-
-def _segments(found: Survey) -> Iterator[Segment]:
-    for index, (place, text) in enumerate(zip(found.places, found.texts, strict=True)):
-        if place.above is not None or place.step not in NAMING:
-            yield Segment(index, text.value, None)
-            if "%" in text.value:
-                yield from (Segment(index, part.text, part) for part in url_parts(text.value))
-
-
-def _by_text(segments: Sequence[Segment], known: Iterable[Finding]) -> dict[int, list[Finding]]:
-    """Return the findings in the joined segments by text, with offsets of that text."""
+def _by_leaf(segments: Sequence[Segment], known: Iterable[Finding]) -> dict[Leaf, list[Finding]]:
+    """Return the findings in the joined segments by leaf, with offsets of its text."""
     starts = list(accumulate((len(segment.text) + 1 for segment in segments), initial=0))
-    by_text: dict[int, list[Finding]] = {}
+    by_leaf: dict[Leaf, list[Finding]] = {}
     for finding in known:
         at = bisect_right(starts, finding.start) - 1
         segment = segments[at]
-        by_text.setdefault(segment.text_index, []).append(segment.of_text(finding, starts[at]))
-    return by_text
+        by_leaf.setdefault(segment.leaf, []).append(segment.of_text(finding, starts[at]))
+    return by_leaf

@@ -27,7 +27,9 @@ NOW = Micros(1_700_000_000_000_000)
 TIMES = Times(None, None, NOW, NOW)
 
 RECORD = Record(ORIGIN, VALUE.encode(), VALUE.encode(), NOW)
-EVENT = Event(ORIGIN, VALUE.encode(), "track", VALUE, TIMES, RawBody({"text": VALUE}))
+EVENT = Event(
+    ORIGIN, VALUE.encode(), "track", VALUE, TIMES, RawBody({"text": VALUE}), VALUE.encode()
+)
 REDACTED = Redacted(
     origin=ORIGIN,
     type="track",

@@ -7,7 +7,7 @@ from typing import cast
 
 import orjson
 import pytest
-from redaction import LIMITS, RING, find_literals, plan_of, record_of
+from redaction import LIMITS, RING, find_literals, record_of, sites_of
 
 from streamproc.detect import Detector, Text
 from streamproc.errors import EventError
@@ -52,13 +52,12 @@ def detector() -> ToldDetector:
 
 @pytest.fixture
 def pipeline(detector: ToldDetector) -> Pipeline:
-    plan = plan_of(DROP_TESTS)
     return Pipeline(
         Parts(
             limits=LIMITS,
-            plan=plan,
+            sites=sites_of(DROP_TESTS),
             detector=cast("Detector", detector),
-            redactor=Redactor(plan, Tokens(RING), "f00d"),
+            redactor=Redactor(Tokens(RING), "f00d"),
             view=View(),
             seal=None,
             ruleset="f00d",

@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from redaction import LIMITS, RING, plan_of, record_of, redact, redacted
+from redaction import LIMITS, RING, record_of, redact, redacted, sites_of
 
 from streamproc.decode import decode
 from streamproc.errors import EventError
@@ -274,8 +274,8 @@ def test_the_ordering_key_is_a_token_of_the_records_key_else_of_the_subject() ->
 def test_nothing_raw_is_shown() -> None:
     body: Mapping[str, Json] = {"properties": {"a": EMAIL, "names": [EMAIL], EMAIL: 1}}
     assert EMAIL not in repr(redacted(body, FOUND))
-    found = survey(decode(record_of(body), LIMITS), plan_of(NAMES))
-    shown = repr((found, found.texts, found.places, found.key_places, found.wholes))
+    found = survey(decode(record_of(body), LIMITS), sites_of(NAMES))
+    shown = repr((found, found.leaves, found.keys, found.pending, found.wholes))
     assert EMAIL not in shown
     assert "properties.names" in shown
 

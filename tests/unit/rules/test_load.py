@@ -64,7 +64,7 @@ def test_the_shipped_ruleset_is_in_order() -> None:
         ("**.email", "emails[0]", 9, "rules[0].fields[0]", "list items cannot be named"),
         ("fields:", "field:", 8, "rules[0].fields", "is missing"),
         ("entity: EMAIL", "entity: EMIAL", 10, "rules[0].entity", "did you mean EMAIL_ADDRESS?"),
-        ("    entity: EMAIL_ADDRESS\n", "", 8, "rules[0]", "either entity"),
+        ("    entity: EMAIL_ADDRESS\n", "", 8, "rules[0]", "one of entity"),
         ("operator: hash", "operator: keep", 8, "rules[0]", "keep needs entities"),
         ("operator: hash", "operator: [hash]", 11, "rules[0].operator", "operator's name"),
         ("operator: hash", "operator: {mask: {name: hash}}", 11, "rules[0].operator", "name"),

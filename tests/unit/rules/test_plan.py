@@ -4,7 +4,6 @@ import pytest
 
 from streamproc.detect import key_words
 from streamproc.rules import Plan, parse_ruleset
-from streamproc.rules import plan as plan_module
 
 RULES = """\
 version: 1
@@ -100,17 +99,3 @@ def test_the_context_of_a_field_is_its_key_and_where_that_is_generic_the_one_abo
 )
 def test_a_key_is_plain_if_it_cannot_be_personal_data(plan: Plan, key: str, plain: bool) -> None:
     assert plan.below(plan.root, key).plain is plain
-
-
-def test_fields_past_the_bound_are_worked_out_each_time_and_as_right(
-    plan: Plan, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plan_module, "KEPT_FIELDS", 2)
-    for number in range(10):
-        assert whole(plan, [f"key{number}", "firstName"]) == "first"
-    assert len(plan.root.fields) + sum(len(f.fields) for f in plan.root.fields.values()) == 2
-
-
-def test_a_huge_key_is_not_remembered(plan: Plan) -> None:
-    plan.below(plan.root, "k" * 10_000)
-    assert not plan.root.fields
