@@ -6,8 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Labelled data that `make eval` measures on; none is part of the repository.
+DATA ?= ../shared/data
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test faults docs bench kafka lock clean
+.PHONY: help setup demo check test faults docs bench eval kafka lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -47,6 +50,9 @@ docs: $(READY) ## Write the generated parts of the README.
 
 bench: $(READY) ## Measure, beside plain Faust with Presidio and a bare loop.
 	$(BIN)/python tests/bench/worker.py
+
+eval: $(READY) ## Measure detection and redaction on labelled data, beside Presidio's default.
+	$(BIN)/streamproc eval --data $(DATA)
 
 kafka: $(READY) ## Run a real Apache Kafka broker in the foreground.
 	$(BIN)/python deploy/kafka/broker.py

@@ -28,6 +28,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("streamproc.cli.worker:worker", "Run a worker: raw topic to loader topic."),
     "load": ("streamproc.cli.load:load", "Run a loader: loader topic to warehouse."),
     "redact": ("streamproc.cli.redact:redact", "Redact JSON lines, offline."),
+    "eval": (
+        "streamproc.cli.eval:evaluate",
+        "Measure detection and redaction on labelled data.",
+    ),
     "topics": ("streamproc.cli.topics:topics", "Create and inspect the topics."),
     "keys": ("streamproc.cli.keys:keys", "Make key rings, and key pairs for dead letters."),
     "settings": (

@@ -1,0 +1,167 @@
+"""``streamproc eval``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from streamproc.cli import settings_of
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from streamproc.evaluate.datasets import Dataset
+    from streamproc.evaluate.measure import Figures
+    from streamproc.evaluate.systems import System
+    from streamproc.settings import Settings
+
+__all__ = ["evaluate"]
+
+
+@click.command(name="eval")
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--data",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="A folder: every *.jsonl file in it whose format is known.",
+)
+@click.option("--limit", type=click.IntRange(1), help="The first so many records of each file.")
+@click.option(
+    "--baseline/--no-baseline",
+    default=True,
+    show_default=True,
+    help="Measure Presidio's default beside it: 5 to 20 ms a text.",
+)
+@click.option(
+    "--rules",
+    "rules_directory",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder of the ruleset, or its file [default: that of the settings, or the shipped one].",
+)
+@click.option("--json", "as_json", is_flag=True, help="The figures as one JSON object.")
+@click.pass_context
+def evaluate(
+    ctx: click.Context,
+    *,
+    files: Sequence[Path],
+    folder: Path | None,
+    limit: int | None,
+    baseline: bool,
+    rules_directory: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure detection and redaction on labelled data.
+
+    FILES are JSON lines with labels, in one of the formats of streamproc/evaluate/datasets.py.
+    Texts are put into events, events are taken as they are; all go through the pipeline with the
+    rules in force. Told are leaks (with 95 % intervals), recall and precision, and what was changed
+    without need; no value of the data.
+    """
+    from streamproc import telemetry
+
+    settings = settings_of(ctx).settings
+    if rules_directory is not None:
+        rules = settings.rules.model_copy(update={"directory": rules_directory})
+        settings = settings.model_copy(update={"rules": rules})
+    telemetry.configure(settings.log)
+    datasets = list(_datasets([*files, *_in(folder)], limit))
+    if not datasets:
+        raise click.UsageError(
+            "Nothing to measure: name labelled files, or their folder by --data."
+        )
+    results = _measured(datasets, _systems(settings, baseline=baseline))
+    if as_json:
+        from streamproc.evaluate.report import to_json
+
+        click.echo(json.dumps(to_json(datasets, results), indent=2))
+    else:
+        from rich.console import Console
+
+        from streamproc.evaluate.report import render
+
+        render(datasets, results, Console(width=None if Console().is_terminal else 160))
+
+
+def _in(folder: Path | None) -> list[Path]:
+    if folder is None:
+        return []
+    files = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
+    if not files:
+        raise click.ClickException(
+            f"There is no labelled data in {folder}: expected a folder of *.jsonl files."
+        )
+    return files
+
+
+def _datasets(files: Sequence[Path], limit: int | None) -> Iterator[Dataset]:
+    from streamproc.evaluate.datasets import read_dataset
+
+    for file in files:
+        dataset = read_dataset(file, limit)
+        if dataset is None:
+            click.echo(f"{file.name} is left out: not a format that is measured.", err=True)
+        else:
+            yield dataset
+
+
+def _systems(settings: Settings, *, baseline: bool) -> list[System]:
+    import secrets
+
+    from streamproc.assemble import load_rules, make_pipeline
+    from streamproc.detect import Detector, Recognition
+    from streamproc.evaluate.systems import (
+        PRESIDIO_DEFAULTS,
+        PRESIDIO_THRESHOLD,
+        Presidio,
+        Streamproc,
+    )
+    from streamproc.identity import View
+    from streamproc.redact import KeyRing
+    from streamproc.redact.keys import KEY_BYTES
+    from streamproc.settings import cache_directory
+
+    ring = KeyRing("k1", {"k1": secrets.token_bytes(KEY_BYTES)})
+    pipeline = make_pipeline(settings, ring, View())
+    entities = load_rules(settings).entities | PRESIDIO_DEFAULTS
+    detector = Detector(Recognition(entities, PRESIDIO_THRESHOLD), cache=cache_directory(settings))
+    ours = Streamproc(pipeline, detector)
+    return [ours, Presidio()] if baseline else [ours]
+
+
+def _measured(
+    datasets: Sequence[Dataset], systems: Sequence[System]
+) -> dict[str, dict[str, Figures]]:
+    from streamproc.evaluate.measure import measure
+
+    results: dict[str, dict[str, Figures]] = {dataset.name: {} for dataset in datasets}
+    with _progress() as progress:
+        for dataset in datasets:
+            for system in systems:
+                told = f"{dataset.name}, {system.name}"
+                task = progress.add_task(told, total=len(dataset.cases))
+                results[dataset.name][system.name] = measure(
+                    dataset, system, partial(progress.advance, task)
+                )
+    return results
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description:>52}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield progress
