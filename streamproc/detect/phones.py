@@ -1,30 +1,30 @@
-r"""Telephone numbers: exactly what Presidio's PhoneRecognizer finds, at a fraction of its cost.
+"""Telephone numbers: exactly what Presidio's PhoneRecognizer finds, at a fraction of its cost.
 
-Presidio runs libphonenumber's matcher over a text once for each of eight regions, 230 to 380 µs a
-text, whether there is a digit in it or not. Here a region is only asked where it could answer:
+Presidio runs libphonenumber's matcher over a text once for each of eight regions, 230 to 630 µs a
+text, whether there is a digit in it or not. Here a region is only asked where it could answer.
 
-* libphonenumber takes as a candidate what is digits with up to four punctuation signs between two
-  of them (``phonenumbermatcher._PATTERN``), perhaps an extension after it. A valid number has as
-  many digits as the numbering plan of its region says, and nothing the parser does adds a digit.
-  So a text whose longest row of such digits is shorter than the shortest number of a region, and
-  than the shortest international number after that region's dialling prefix, has no number of that
-  region. :data:`ROW` lets the prefilter (``scan``) see such rows; then the digits are counted.
-* The counting does not hold where a plus sign stands for the dialling prefix, or where letters
-  can count as digits (the words for an extension). :data:`EXTENSION` is the prefilter's pattern for
-  those words; such texts go to every region.
-* Where the whole text is one international number (``+`` first), the region makes no difference:
-  the first region's answer is everybody's.
+libphonenumber takes as a candidate what is digits with up to four punctuation signs between two of
+them (``phonenumbermatcher._PATTERN``), perhaps an extension after it. If the whole is no number it
+tries parts of it, which it cuts at punctuation. So what it parses are, without the extension, the
+digits of one or several neighbouring blocks of one row. All of these are listed, and a region in
+whose numbering plan (``numbering``) none of them can be a number finds nothing. :data:`ROW` lets
+the prefilter (``scan``) see rows that are long enough.
+
+This does not hold where a plus sign stands for the dialling prefix, or where letters can count as
+digits (the words for an extension; :data:`EXTENSION` is the prefilter's pattern for those): then
+every region is asked. Where the whole text is one international number (``+`` first), the region
+makes no difference: the first region's answer is everybody's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import phonenumbers
-from phonenumbers import PhoneMetadata
 
+from streamproc.detect.numbering import NumberingPlan, admits, numbering_plan
 from streamproc.detect.recognize import remove_duplicates
 from streamproc.detect.recognizers import name_of
 from streamproc.detect.scan import ScanPattern
@@ -36,19 +36,31 @@ _PUNCTUATION = "-x\u2010-\u2015\u2212\u30fc\uff0d-\uff0f \xa0\xad\u200b\u2060\u3
 _PUNCTUATION += r"\uff08\uff09\uff3b\uff3d.\[\]/~\u2053\u223c\uff5e"
 """``phonenumberutil._VALID_PUNCTUATION``, which a test compares it with."""
 
-_FEWEST_DIGITS = 4
-"""Of any region's national number: Germany's shortest have four."""
-
 ROW = r"\d(?:(?:[-x \[\]()./~\s]|[^\x00-\x7f]){0,4}\d){3}"
-"""A row of four digits as libphonenumber joins them, a superset; for ``scan``, case ignored."""
+"""A row of four digits, the fewest of any number in the world, as libphonenumber joins them, a
+superset; for ``scan``, case ignored."""
 
 EXTENSION = r"\d[\s,]*(?:;ext=|e?xt|anexo|int|#|[^\x00-\x7f])"
 """A digit and what may begin an extension, a superset; for ``scan``, case ignored."""
 
-_DIGITS_IN_A_ROW = re.compile(rf"\d(?:[{_PUNCTUATION}]{{0,4}}\d)*", re.IGNORECASE)
-_PLUS = ("+", "\uff0b")
-_SHORTEST_INTERNATIONAL = 6
-"""Digits of the shortest number with its country code (+43, +49, +98)."""
+_ROW = re.compile(rf"\d(?:[{_PUNCTUATION}]{{0,4}}\d)*", re.IGNORECASE)
+_VIABLE = re.compile(rf"\d(?:[{_PUNCTUATION}]{{0,4}}\d){{2}}", re.IGNORECASE)
+"""What a number begins with, whatever follows (``phonenumberutil._VALID_PHONE_NUMBER``), but for
+those of two digits, which no numbering plan has."""
+_BLOCK = re.compile("[0-9]+")
+_PLUS = re.compile(rf"[+\uff0b][{_PUNCTUATION}+\uff0b]{{0,10}}\d", re.IGNORECASE)
+_EXTENSION = re.compile(
+    r"\d[ \xa0\t,-]*(?:;ext=|e?xt|anexo|int|#|\uff45?\uff58\uff54|\u0434\u043e\u0431"
+    r"|\uff49\uff4e\uff54|[\uff58\uff03])",
+    re.IGNORECASE,
+)
+_PLUS_SIGNS = ("+", "\uff0b")
+_BESIDE_NO_NUMBER = re.compile("[A-WYZa-wyz%$]")
+"""ASCII that libphonenumber wants neither before nor after a number; but x may belong to it."""
+
+_MOST_BLOCKS, _LONGEST_ROW, _MOST_CARRIERS = 12, 60, 2
+"""Beyond these a row goes to every region: the library cuts rows of more than 21 blocks or blocks
+of more than 20 digits elsewhere, and takes letters for digits where there are three (three x)."""
 
 
 class PhoneMatcher:
@@ -58,30 +70,48 @@ class PhoneMatcher:
 
     def __init__(self, recognizer: Any) -> None:
         """Search the regions of ``recognizer``, a PhoneRecognizer, with its leniency."""
+        # A process-wide switch of the library's: without it, its patterns push each other out of
+        # the cache of ``re``, and a number that is parsed compiles some anew.
+        phonenumbers.enable_pattern_cache()
         self.recognizer = recognizer
-        self._fewest = {region: _fewest(region) for region in recognizer.supported_regions}
-        if min(self._fewest.values()) < _FEWEST_DIGITS:
-            raise ValueError("ROW asks for more digits than some number has")
+        self._everywhere: Sequence[str] = recognizer.supported_regions
+        self._plans = _plans(recognizer)
 
     def find(self, text: str, patterns: Collection[int]) -> list[Finding]:
         """See :class:`streamproc.detect.recognize.Matcher`."""
+        regions = self._regions(text, extensions=1 in patterns)
+        if not regions:
+            return []
         entity, name = self.recognizer.supported_entities[0], name_of(self.recognizer)
-        spans = self._spans(text, every_region=1 in patterns)
         return remove_duplicates(
-            [Finding(start, end, entity, self.recognizer.SCORE, name) for start, end in spans]
+            [
+                Finding(start, end, entity, self.recognizer.SCORE, name)
+                for start, end in self._spans(text, regions)
+            ]
         )
 
-    def _spans(self, text: str, *, every_region: bool) -> set[tuple[int, int]]:
+    def _regions(self, text: str, *, extensions: bool) -> Sequence[str]:
+        """Return the regions in which ``text`` can hold a number."""
+        if (extensions and _EXTENSION.search(text)) or _PLUS.search(text):
+            return self._everywhere if _VIABLE.search(text) else ()
+        digits = _digits(text)
+        if digits is None:
+            return self._everywhere
+        return [
+            region
+            for plan, regions in self._plans.items()
+            if plan is None or any(admits(plan, each) for each in digits)
+            for region in regions
+        ]
+
+    def _spans(self, text: str, regions: Sequence[str]) -> set[tuple[int, int]]:
         """Return start and end of every number, which may overlap: regions read digits apart."""
-        every_region = every_region or any(plus in text for plus in _PLUS)
-        digits = 0 if every_region else _longest_row(text)
         found: set[tuple[int, int]] = set()
-        for region, fewest in self._fewest.items():
-            if every_region or digits >= fewest:
-                spans = list(self._search(text, region))
-                found.update(spans)
-                if spans == [(0, len(text))] and text.startswith(_PLUS):
-                    break
+        for region in regions:
+            spans = list(self._search(text, region))
+            found.update(spans)
+            if spans == [(0, len(text))] and text.startswith(_PLUS_SIGNS):
+                break
         return found
 
     def _search(self, text: str, region: str) -> Iterator[tuple[int, int]]:
@@ -91,21 +121,33 @@ class PhoneMatcher:
             yield match.start, match.end
 
 
-def _longest_row(text: str) -> int:
-    rows = _DIGITS_IN_A_ROW.findall(text)
-    return max((sum(map(str.isdecimal, row)) for row in rows), default=0)
+def _plans(recognizer: Any) -> dict[NumberingPlan | None, list[str]]:
+    """Return the regions to search by numbering plan; None for those that have to be asked."""
+    plans: dict[NumberingPlan | None, list[str]] = {}
+    for region in recognizer.supported_regions:
+        strict = recognizer.leniency >= phonenumbers.Leniency.VALID
+        plan = numbering_plan(region) if strict else None
+        plans.setdefault(plan, []).append(region)
+    return plans
 
 
-def _fewest(region: str) -> int:
-    """Return the fewest digits a text must have in a row to be a number dialled in ``region``."""
-    metadata: Any = PhoneMetadata.metadata_for_region(region)
-    if metadata is None or _adds_digits(metadata):
-        return 0
-    national = min(metadata.general_desc.possible_length)
-    prefix = 2  # every international dialling prefix has two digits at least (00, 011)
-    return int(min(national, prefix + _SHORTEST_INTERNATIONAL))
+def _digits(text: str) -> set[str] | None:
+    """Return all that libphonenumber may parse in ``text``, as digits; None if hard to say."""
+    found: set[str] = set()
+    for match in _ROW.finditer(text):
+        row = match[0]
+        start, end = match.span()
+        blocks = _BLOCK.findall(row)
+        if len(row) > _LONGEST_ROW or len(blocks) > _MOST_BLOCKS or not _is_plain(row):
+            return None
+        # A number beside a letter is none; parts of the row that do not touch it may be some.
+        first = 1 if start and _BESIDE_NO_NUMBER.match(text, start - 1) else 0
+        last = len(blocks) - 1 if _BESIDE_NO_NUMBER.match(text, end) else len(blocks)
+        found.update(
+            "".join(blocks[i:j]) for i in range(first, last) for j in range(i + 1, last + 1)
+        )
+    return found
 
 
-def _adds_digits(metadata: Any) -> bool:
-    rule = metadata.national_prefix_transform_rule
-    return rule is not None and bool(re.search(r"(?<!\\)\d", rule))
+def _is_plain(row: str) -> bool:
+    return row.isascii() and row.count("x") + row.count("X") <= _MOST_CARRIERS

@@ -1,12 +1,14 @@
 import re
 from typing import Any
 
+import phonenumbers
 import pytest
 import regex
 from phonenumbers import PhoneMetadata, phonenumberutil
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
 from streamproc.detect import phones
+from streamproc.detect.numbering import numbering_plan
 from streamproc.detect.phones import PhoneMatcher
 
 
@@ -58,6 +60,22 @@ TEXTS = [
     "(((212) 555-0123",
     "2 1 2 5 5 5 0 1 2 3",
     "0 1",
+    "310-1234",  # Canada's short numbers are valid in every region of +1
+    "1920x1080",
+    "12x34x56x78x90",
+    "abc2125550123",
+    "(x2125550123",
+    "2125550123%",
+    "$212555 0123",
+    "212.555.0123.4.5.6.7.8.9.0.1.2.3.4",
+    "0045 32 12 34 56",
+    "180020 20 7946 0958",
+    "1 212 555 0123",
+    "49 30 123456",
+    "0 15 11 2345 6789",
+    "123 ext. 4",
+    "news+500147@example.net",
+    "+ (49) 30-123456",
 ]
 
 
@@ -78,19 +96,26 @@ def test_row_stands_for_every_punctuation_of_the_library() -> None:
         assert regex.search(phones.ROW, f"1{character * 4}2{character}3{character}4", regex.I)
 
 
-def test_fewest_digits_are_of_the_numbering_plans() -> None:
-    fewest = {region: phones._fewest(region) for region in ("US", "GB", "DE", "FR", "ZZ")}
-    assert fewest == {"US": 8, "GB": 7, "DE": 4, "FR": 8, "ZZ": 0}
+def test_no_number_in_the_world_has_fewer_digits_than_a_row() -> None:
+    regions = sorted(phonenumbers.SUPPORTED_REGIONS)
+    plans = {region: numbering_plan(region) for region in regions}
+    fewest = {plan.fewest for plan in plans.values() if plan}
+    lengths = {min(_lengths(PhoneMetadata.metadata_for_region(region))) for region in regions}
+    assert min(fewest) == min(lengths) == 4
 
 
-def test_no_number_with_its_country_code_is_shorter_than_assumed() -> None:
-    fewest = min(
-        len(str(code)) + min(filter(None, _lengths(metadata)))
-        for code, regions in phonenumberutil.COUNTRY_CODE_TO_REGION_CODE.items()
-        for region in regions
-        if (metadata := PhoneMetadata.metadata_for_region_or_calling_code(code, region))
-    )
-    assert fewest == phones._SHORTEST_INTERNATIONAL
+def test_row_is_asked_for_only_where_a_plan_admits_its_digits() -> None:
+    matcher = PhoneMatcher(PhoneRecognizer())
+    assert matcher._regions("212-555-0123", extensions=False) == ["US", "CA", "IN", "BR"]
+    assert matcher._regions("030 123456", extensions=False) == ["DE"]
+    assert matcher._regions("192.0.2.1", extensions=False) == []
+    assert matcher._regions("ORD-10355", extensions=False) == []
+
+
+def test_words_for_an_extension_send_only_texts_with_a_number_before_to_every_region() -> None:
+    matcher = PhoneMatcher(PhoneRecognizer())
+    assert matcher._regions("1 ext 1 ext 2", extensions=True) == ()
+    assert len(matcher._regions("123 ext 45", extensions=True)) == 8
 
 
 def _lengths(metadata: Any) -> tuple[int, ...]:
