@@ -129,8 +129,11 @@ def _systems(settings: Settings, *, baseline: bool) -> list[System]:
 
     ring = KeyRing("k1", {"k1": secrets.token_bytes(KEY_BYTES)})
     pipeline = make_pipeline(settings, ring, View())
-    entities = load_rules(settings).entities | PRESIDIO_DEFAULTS
-    detector = Detector(Recognition(entities, PRESIDIO_THRESHOLD), cache=cache_directory(settings))
+    ruleset = load_rules(settings)
+    recognition = Recognition(
+        ruleset.entities | PRESIDIO_DEFAULTS, PRESIDIO_THRESHOLD, own=ruleset.recognizers
+    )
+    detector = Detector(recognition, cache=cache_directory(settings))
     ours = Streamproc(pipeline, detector)
     return [ours, Presidio()] if baseline else [ours]
 
