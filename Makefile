@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test faults docs bench eval kafka lock clean
+.PHONY: help setup demo check test faults parity docs bench eval kafka lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -39,11 +39,14 @@ check: $(READY) ## Format, lint, imports, types, and the quick tests: about a mi
 	$(BIN)/pytest tests/unit tests/property tests/golden tests/docs
 
 test: check ## Everything, on the embedded broker and on real Kafka where it can be had.
-	$(BIN)/pytest tests/integration tests/faults
+	$(BIN)/pytest tests/parity tests/integration tests/faults
 
 faults: $(READY) ## The long fault test: ten kills of a worker over 50,000 events.
 	STREAMPROC_TEST_FAULT_EVENTS=50000 STREAMPROC_TEST_FAULT_KILLS=10 \
 		$(BIN)/pytest -s tests/faults/test_worker.py -k kills
+
+parity: $(READY) ## Compare findings with Presidio's on millions of made texts.
+	PYTHONPATH=tests $(BIN)/python -m parity.compare
 
 docs: $(READY) ## Write the generated parts of the README.
 	$(BIN)/python tests/docs/reference.py

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,11 +31,17 @@ class Difference(NamedTuple):
 
     recognizer: str
     by: str
+    start: int
+    end: int
+    score: float
     source: str
     length: int
 
     def __str__(self) -> str:
-        return f"{self.recognizer}: by {self.by} alone, {self.source}, {self.length} characters"
+        return (
+            f"{self.recognizer}: by {self.by} alone, score {self.score}, {self.start} to {self.end}"
+            f" of {self.length} characters, {self.source}"
+        )
 
 
 @dataclass(slots=True)
@@ -53,6 +59,12 @@ class Tally:
     texts: int = 0
     findings: int = 0
     differences: int = 0
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """Return the sums of ``tallies``."""
+    figures = zip(*map(astuple, tallies), strict=True)
+    return Tally(*map(sum, figures))
 
 
 class Comparison:
@@ -101,11 +113,13 @@ class Comparison:
         source, text = sourced
         our = {(f.start, f.end, f.entity, f.score): f.recognizer for f in mine}
         their = {(r.start, r.end, r.entity_type, r.score): _recognizer(r) for r in theirs}
-        alone = [(our[key], "us") for key in our.keys() - their.keys()]
-        alone += [(their[key], "Presidio") for key in their.keys() - our.keys()]
-        for name, by in sorted(alone):
+        alone = [(our[key], "us", *key) for key in our.keys() - their.keys()]
+        alone += [(their[key], "Presidio", *key) for key in their.keys() - our.keys()]
+        for name, by, start, end, _, score in sorted(alone):
             self.tallies[name].differences += 1
-            self.differences.append(Difference(name, by, source, len(text.value)))
+            self.differences.append(
+                Difference(name, by, start, end, score, source, len(text.value))
+            )
 
 
 def _recognizer(result: Any) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from parity.generator import Generator
 
 from streamproc.detect import Recognition
-from streamproc.detect.recognizers import NAMED_ENTITIES, build_recognizers, known_entities, name_of
+from streamproc.detect.language import NAMED_ENTITIES
+from streamproc.detect.recognizers import build_recognizers, known_entities, name_of
 
 EVERYTHING = Recognition(known_entities())
 
