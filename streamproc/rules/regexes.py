@@ -11,14 +11,14 @@ __all__ = ["refusal"]
 
 _FLAGS = regex.DOTALL | regex.MULTILINE | regex.IGNORECASE
 
-_LENGTH = 2_000
+_LENGTH = 1_000
 """Code points of a text that a pattern is tried on."""
 _SECONDS = 0.1
 """Most time a pattern may take in one. An honest one takes a thousandth of it, one that is tried
 anew at each character a tenth; one that is worse than quadratic does not come to an end."""
 
 _FILLINGS = ("a", "0", " ", "-", ".", "_", "/", "=", ",", '"', "\n", "a ", "a.", "a-", "0-", "Aa0 ")
-_MOST_WORDS = 8
+_MOST_WORDS = 4
 
 _WORD = regex.compile(r"(?<![\\\w])\w{2,}|(?<=\\[bBdDsSwWK])\w{2,}")
 _SIGN = regex.compile(r"[^\w\s\\]")
