@@ -165,9 +165,8 @@ def _spans(record: Body) -> Iterator[tuple[str, int, int]]:
 
 
 def _gold(spans: Iterable[tuple[str, int, int]], labels: Mapping[str, Meaning]) -> tuple[Gold, ...]:
-    return tuple(
-        Gold(TEXT_PATH, start, end, label, labels[label]) for label, start, end in sorted(spans)
-    )
+    gold = (Gold(TEXT_PATH, start, end, label, labels[label]) for label, start, end in spans)
+    return tuple(sorted(gold, key=lambda piece: (piece.start, piece.end)))
 
 
 def _text_case(
