@@ -55,8 +55,10 @@ _ALWAYS_ON = (
 # Escapes that mean the same to both and cannot tell non-ASCII code points of a class apart.
 _PLAIN_ESCAPE = regex.compile(r"\\(?:[wWdDsSbBAZnrtfv0-9]|x[0-7][0-9a-fA-F]|[^\w])")
 _ESCAPE = regex.compile(r"\\(?:x[0-9a-fA-F]{2}|.)", regex.DOTALL)
-_SYNTAX_OF_ITS_OWN = regex.compile(r"\(\?[^:=!<>P()]|\(\?P[^<]|\[\[|\[:")
+_SYNTAX_OF_ITS_OWN = regex.compile(r"\(\?[^:=!<>P()]|\(\?P[^<]|\[\[|\[:[^\]]*:\]")
 """Inline flags, comments, recursion, POSIX classes, nested sets."""
+_CASE_IGNORED = "(?i)"
+"""At its start, a pattern's own way to say IGNORECASE: Presidio's URL patterns have it."""
 
 _FOLDS_TO_ASCII = regex.compile("[\u0130\u0131\u017f\u212a]")
 _CLASSES = (
@@ -112,8 +114,8 @@ class Prefilter:
             cache: Folder of compiled databases.
         """
         self._everything = frozenset(range(len(patterns)))
-        whole = [pattern._replace(regex=_whole(pattern.regex)) for pattern in patterns]
-        plain = {i: pattern for i, pattern in enumerate(whole) if _is_plain(pattern)}
+        said = map(_as_scanned, patterns)
+        plain = {i: pattern for i, pattern in enumerate(said) if _is_plain(pattern)}
         compiled = _open(plain, cache)
         self._always = (self._everything - plain.keys()) | compiled.refused
         self._representatives = _Representatives()
@@ -129,9 +131,8 @@ class Prefilter:
         if self._database is None:
             return self._always
         found: list[int] = []
-        self._database.scan(
-            text.encode(), match_event_handler=_note, context=found, scratch=self._scratch
-        )
+        # By position, handler, flags, context, scratch: by name costs 0.3 µs a call.
+        self._database.scan(text.encode(), _note, 0, found, self._scratch)
         return self._always.union(found) if found else self._always
 
 
@@ -140,9 +141,17 @@ def _note(pattern: int, start: int, end: int, flags: int, found: list[int]) -> N
     found.append(pattern)
 
 
-def _whole(written: str) -> str:
-    r"""Return ``written`` without ``\K``, which changes where a match starts, not whether it is."""
-    return _ESCAPE.sub(lambda escape: "" if escape[0] == r"\K" else escape[0], written)
+def _as_scanned(pattern: ScanPattern) -> ScanPattern:
+    r"""Return ``pattern`` as Vectorscan can take it; it matches in the same texts.
+
+    Flags at its start become its flags. ``\K`` is left out, which changes where a match starts, not
+    whether there is one.
+    """
+    written, flags = pattern
+    if written.startswith(_CASE_IGNORED):
+        written, flags = written.removeprefix(_CASE_IGNORED), flags | int(regex.IGNORECASE)
+    written = _ESCAPE.sub(lambda escape: "" if escape[0] == r"\K" else escape[0], written)
+    return ScanPattern(written, flags)
 
 
 def _is_plain(pattern: ScanPattern) -> bool:

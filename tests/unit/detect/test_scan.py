@@ -85,6 +85,22 @@ def test_patterns_vectorscan_may_read_otherwise_are_always_candidates(
     assert Prefilter([WORD, pattern], tmp_path).candidates("jane") == {0, 1}
 
 
+@pytest.mark.parametrize(
+    ("pattern", "match"),
+    [
+        (ScanPattern(r"(?i)jane", 0), "JANE"),
+        (ScanPattern(r"[0-9A-F]{2}([:-])[0-9A-F]{2}\1", FLAGS), "0a-1B-"),
+        (ScanPattern(r"[:.]\d", FLAGS), ":1"),
+    ],
+)
+def test_flags_back_references_and_sets_of_signs_are_scanned_for(
+    tmp_path: Path, pattern: ScanPattern, match: str
+) -> None:
+    prefilter = Prefilter([pattern], tmp_path)
+    assert prefilter.candidates(match) == {0}
+    assert prefilter.candidates("something else") == frozenset()
+
+
 def test_nothing_is_scanned_for_without_patterns(tmp_path: Path) -> None:
     assert Prefilter([], tmp_path).candidates("jane") == frozenset()
 
