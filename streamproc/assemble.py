@@ -15,11 +15,13 @@ from streamproc.errors import ConfigError, Problem
 from streamproc.identity import View
 from streamproc.pipeline import Parts, Pipeline
 from streamproc.redact import KeyRing, Memo, Redactor, Sites, Tokens, parse_key_ring
-from streamproc.rules import Plan, Ruleset, load_ruleset
+from streamproc.redact.ciphers import Ciphers
+from streamproc.rules import Encrypt, Plan, Ruleset, load_ruleset
 from streamproc.settings import Settings, cache_directory, variable_name
 from streamproc.shipped import shipped
+from streamproc.subject_keys import SubjectKeyFile
 
-__all__ = ["load_key_ring", "load_rules", "make_pipeline"]
+__all__ = ["load_ciphers", "load_key_ring", "load_rules", "load_subject_keys", "make_pipeline"]
 
 OTHERS_MAY_READ = 0o077
 
@@ -53,6 +55,29 @@ def load_key_ring(settings: Settings) -> KeyRing:
     return parse_key_ring(_secret(settings.keys.file), str(settings.keys.file))
 
 
+def load_subject_keys(settings: Settings, ring: KeyRing) -> SubjectKeyFile:
+    """Return the store of people's keys of the settings; made where there is none.
+
+    Raises:
+        ConfigError: None is configured, or it cannot be used.
+    """
+    if settings.keys.subjects is None:
+        message = "no store of people's keys is configured"
+        raise ConfigError(Problem("settings", "keys.subjects", message))
+    return SubjectKeyFile(settings.keys.subjects, ring)
+
+
+def load_ciphers(settings: Settings) -> Ciphers:
+    """Return what opens ciphertexts of the settings' key ring, and people's keys where configured.
+
+    Raises:
+        ConfigError: As :func:`load_key_ring` and :func:`load_subject_keys`.
+    """
+    ring = load_key_ring(settings)
+    configured = settings.keys.subjects is not None
+    return Ciphers(ring, load_subject_keys(settings, ring) if configured else None)
+
+
 def make_pipeline(settings: Settings, ring: KeyRing, view: View) -> Pipeline:
     """Return the pipeline of the settings; takes seconds, for the detector's models.
 
@@ -74,12 +99,19 @@ def make_pipeline(settings: Settings, ring: KeyRing, view: View) -> Pipeline:
             limits=Limits(limits.event_bytes, limits.depth, limits.text_characters),
             sites=Sites(Plan(ruleset, key_words), detector.question, memo),
             detector=detector,
-            redactor=Redactor(Tokens(ring), fingerprint),
+            redactor=Redactor(_tokens(settings, ring, ruleset), fingerprint),
             view=view,
             seal=seal,
             ruleset=fingerprint,
         )
     )
+
+
+def _tokens(settings: Settings, ring: KeyRing, ruleset: Ruleset) -> Tokens:
+    used = [*ruleset.operators.values(), *(rule.operator for rule in ruleset.rules)]
+    if not any(isinstance(operator, Encrypt) and operator.per_subject for operator in used):
+        return Tokens(ring)
+    return Tokens(ring, load_subject_keys(settings, ring))
 
 
 def _fingerprint(*parts: str) -> str:

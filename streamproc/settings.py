@@ -94,6 +94,8 @@ class KeySettings(Section):
     """The key ring file."""
     ring: SecretStr | None = None
     """The key ring's content itself, where no file is wanted."""
+    subjects: Path | None = None
+    """The store of people's keys, for `encrypt: {per_subject: true}`; the workers share it."""
 
 
 class DeadLetterSettings(Section):
@@ -101,6 +103,13 @@ class DeadLetterSettings(Section):
 
     public_key: str | None = None
     """Public key (base64) the original is sealed to; without one the original is left out."""
+
+
+class AuditSettings(Section):
+    """Where it is written down who was shown what was encrypted."""
+
+    file: Path | None = None
+    """The audit log; without one `streamproc reveal` shows nothing."""
 
 
 class LimitSettings(Section):
@@ -171,6 +180,7 @@ class Settings(Section):
     rules: RulesSettings = RulesSettings()
     keys: KeySettings = KeySettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
+    audit: AuditSettings = AuditSettings()
     limits: LimitSettings = LimitSettings()
     worker: WorkerSettings = WorkerSettings()
     loader: LoaderSettings = LoaderSettings()

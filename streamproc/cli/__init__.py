@@ -33,7 +33,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Measure detection and redaction on labelled data.",
     ),
     "topics": ("streamproc.cli.topics:topics", "Create and inspect the topics."),
-    "keys": ("streamproc.cli.keys:keys", "Make key rings, and key pairs for dead letters."),
+    "keys": (
+        "streamproc.cli.keys:keys",
+        "Make, rotate and look at key rings; forget a person's key.",
+    ),
+    "reveal": ("streamproc.cli.reveal:reveal", "Decrypt what was encrypted, and write that down."),
+    "audit": ("streamproc.cli.audit:audit", "Check the audit log."),
     "settings": (
         "streamproc.cli.settings:settings",
         "Print the effective settings and where each came from.",
