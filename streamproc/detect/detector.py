@@ -1,4 +1,4 @@
-"""The detector: shapes, views of the text, Presidio's analysis, overlaps, in this order."""
+"""The detector: shapes, views, Presidio's analysis, gates, evidence, overlaps, in this order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from streamproc.detect.evidence import of_field
+from streamproc.detect.field_names import kinds_of
+from streamproc.detect.gates import plausible, said_by
 from streamproc.detect.overlaps import resolve_overlaps
 from streamproc.detect.shapes import machine_made
 from streamproc.detect.texts import Recognition, Text
@@ -52,6 +55,7 @@ class Detector:
 
         self._analyzer: Analyzer = Analyzer(recognition, cache)
         self._machine_made = machine_made(recognition.entities)
+        self._recognition = recognition
         self.fingerprint = self._analyzer.fingerprint
 
     def detect(self, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
@@ -86,16 +90,17 @@ class Detector:
         """Return all that decides a text's findings beside its value.
 
         Texts of one value whose questions are equal have the same findings, whatever their
-        context: all a context does is to raise the scores of some recognizers. For a whole field,
-        asked once: what is remembered of its values is remembered under this.
+        context. For a whole field, asked once: what is remembered of its values is remembered under
+        this.
         """
-        return self._analyzer.supported(context), without
+        # What the words support in Presidio, announce as evidence, and say to the gate.
+        return self._analyzer.supported(context), kinds_of(context), said_by(context), without
 
     def _detect(self, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
         answers: list[tuple[Finding, ...]] = [()] * len(texts)
         asked: dict[tuple[str, Hashable], list[int]] = {}
         for index, text in enumerate(texts):
-            if not self._left_out(text):
+            if text.value:
                 question = (text.value, self.question(text.context, text.without))
                 asked.setdefault(question, []).append(index)
         found = self._find([texts[indexes[0]] for indexes in asked.values()]) if asked else []
@@ -104,22 +109,37 @@ class Detector:
                 answers[index] = findings
         return answers
 
-    def _left_out(self, text: Text) -> bool:
-        if not text.value:
-            return True
-        return "shape" not in text.without and bool(self._machine_made.fullmatch(text.value))
-
     def _find(self, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
-        views = [
-            (index, view)
-            for index, text in enumerate(texts)
-            for view in views_of(text)
-            if not self._left_out(view.text)
-        ]
-        found = self._analyzer.analyze([*texts, *(view.text for _, view in views)])
+        views = [(index, view) for index, text in enumerate(texts) for view in views_of(text)]
+        found = self._read([*texts, *(view.text for _, view in views)])
         for (index, view), in_view in zip(views, found[len(texts) :], strict=True):
             found[index] += view.in_original(in_view)
         return [
             resolve_overlaps(text.value, findings)
             for text, findings in zip(texts, found[: len(texts)], strict=True)
         ]
+
+    def _read(self, texts: Sequence[Text]) -> list[list[Finding]]:
+        """Return what is found in each text as it stands, by its words and by its field's name."""
+        found = [self._evident(text) for text in texts]
+        searched = [index for index, text in enumerate(texts) if not self._left_out(text)]
+        analyzed = self._analyzer.analyze([texts[index] for index in searched])
+        for index, in_text in zip(searched, analyzed, strict=True):
+            found[index] += _plausible(texts[index], in_text)
+        return found
+
+    def _left_out(self, text: Text) -> bool:
+        return "shape" not in text.without and bool(self._machine_made.fullmatch(text.value))
+
+    def _evident(self, text: Text) -> list[Finding]:
+        if "field" in text.without:
+            return []
+        wanted, minimum = self._recognition.entities, self._recognition.minimum_score
+        evident = of_field(text.value, text.context)
+        return [found for found in evident if found.entity in wanted and found.score >= minimum]
+
+
+def _plausible(text: Text, findings: list[Finding]) -> list[Finding]:
+    if "bare_number" in text.without:
+        return findings
+    return plausible(text.value, findings, text.context)
