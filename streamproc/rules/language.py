@@ -14,11 +14,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 from pydantic_core import PydanticCustomError
 
 from streamproc.detect.definitions import Definition
+from streamproc.detect.evidence import EVIDENT
 from streamproc.rules.document import nearest
 from streamproc.rules.load_recognizers import Recognizers
-from streamproc.rules.operators import Keep, Operator, Statement
+from streamproc.rules.operators import Hash, Keep, Operator, Statement
 from streamproc.rules.paths import FieldPath
-from streamproc.rules.presidio import SEARCHABLE
+from streamproc.rules.presidio import SEARCHABLE as OF_PRESIDIO
 
 __all__ = [
     "LANGUAGE_VERSION",
@@ -30,6 +31,11 @@ __all__ = [
 
 LANGUAGE_VERSION = 1
 """Raised when the meaning of any ruleset changes, so that fingerprints change with it."""
+
+
+SEARCHABLE: frozenset[str] = OF_PRESIDIO.union(EVIDENT)
+"""The entities that can be searched for without own recognizers: Presidio's, and those that names
+of fields are evidence of."""
 
 
 def _recognizers(info: ValidationInfo) -> Recognizers:
@@ -150,6 +156,8 @@ class Rule(Statement):
             raise PydanticCustomError(
                 "keep_unsearched", "keep needs entities: no value passes without being searched"
             )
+        if isinstance(self.operator, Hash) and self.operator.join and self.entity is None:
+            raise PydanticCustomError("join_of_findings", "join needs entity: a field's whole value")
         return self
 
 

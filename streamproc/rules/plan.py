@@ -20,8 +20,12 @@ PLAIN_KEY = re.compile(r"(?!(?:[^0-9]*[0-9]){5})(?!(?:[^-]*-){5})[A-Za-z_$][A-Za
 """A word with at most four digits and four hyphens. Nothing that is searched for can be written so,
 names apart; a MAC address has five hyphens."""
 
-GENERIC_WORDS = frozenset({"content", "data", "item", "number", "text", "value"})
-"""Keys that say nothing alone: ``phone.number`` is about a phone, which the key above says."""
+GENERIC_WORDS = frozenset(
+    {"content", "data", "family", "first", "full", "given", "home", "item", "last", "middle"}
+    | {"name", "number", "other", "primary", "secondary", "text", "value", "work"}
+)
+"""Keys that say nothing alone: ``phone.number`` is about a phone, ``driver.name`` about a person,
+which the key above says."""
 
 State = frozenset[tuple[int, tuple[str, ...]]]
 """For each rule that may still match: its index and the steps that are left."""
@@ -114,7 +118,7 @@ class Plan:
     def below(self, field: Field, key: str) -> Field:
         """Return the field ``key`` of ``field``."""
         words = self._words(key)
-        if GENERIC_WORDS.issuperset(words):
+        if all(word in GENERIC_WORDS or word.isdigit() for word in words):
             words = (*field.context, *words)
         state = _closed(_advanced(field.state, letters_of(key)))
         return self._field(state, plain=PLAIN_KEY.fullmatch(key) is not None, context=words)
