@@ -14,8 +14,7 @@ from streamproc.detect import Detector, Recognition, key_words
 from streamproc.errors import ConfigError, Problem
 from streamproc.identity import View
 from streamproc.pipeline import Parts, Pipeline
-from streamproc.redact import KeyRing, Memo, Redactor, Sites, Tokens, parse_key_ring
-from streamproc.redact.ciphers import Ciphers
+from streamproc.redact import Ciphers, KeyRing, Memo, Redactor, Sites, Tokens, parse_key_ring
 from streamproc.rules import Encrypt, Plan, Ruleset, load_ruleset
 from streamproc.settings import Settings, cache_directory, variable_name
 from streamproc.shipped import shipped

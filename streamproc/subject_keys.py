@@ -22,9 +22,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from streamproc.errors import ConfigError, Problem, RetryableError
 from streamproc.events import Token
-from streamproc.redact.keys import KeyRing
+from streamproc.redact import KeyRing, SubjectKey
 from streamproc.redact.letters import to_letters
-from streamproc.redact.subjects import SubjectKey
 
 __all__ = ["SubjectKeyFile"]
 

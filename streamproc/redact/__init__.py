@@ -3,7 +3,12 @@
 ==============  ===================================================================================
 ``keys``        the key ring, and a key for each purpose
 ``tokens``      keyed tokens: one value, one token, however it is written
+``ciphers``     what the ring does besides: encryption, and keyed changes of form
+``subjects``    keys of people, and whom an event is about
 ``operators``   what can be done with a value
+``dates``       dates as they are written, moved or made less exact
+``formats``     values of one form onto values of that form, by ``ff1``
+``joins``       old tokens beside new ones, while keys overlap
 ``answers``     the memo: what is known of values seen before
 ``sites``       the fields of events that were met, with all that a walk needs there
 ``places``      how values are named and changed where they stand
@@ -24,18 +29,24 @@ are decided by rules on whole fields; inside numbers nothing is searched.
 """
 
 from streamproc.redact.answers import Memo
+from streamproc.redact.ciphers import ENCRYPTED, Ciphers
 from streamproc.redact.keys import KeyRing, parse_key_ring, write_key_ring
 from streamproc.redact.redact import Redactor
 from streamproc.redact.sites import Sites
+from streamproc.redact.subjects import SubjectKey, SubjectKeys
 from streamproc.redact.survey import Survey, survey
 from streamproc.redact.tokens import TOKEN, Tokens
 
 __all__ = [
+    "ENCRYPTED",
     "TOKEN",
+    "Ciphers",
     "KeyRing",
     "Memo",
     "Redactor",
     "Sites",
+    "SubjectKey",
+    "SubjectKeys",
     "Survey",
     "Tokens",
     "parse_key_ring",

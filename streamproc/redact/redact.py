@@ -19,6 +19,7 @@ from streamproc.events import (
 )
 from streamproc.redact.answers import Answer, Entry, Rewritten
 from streamproc.redact.embedded import embedded, encoded
+from streamproc.redact.joins import write_previous
 from streamproc.redact.operators import (
     WRITTEN,
     depends_on_subject,
@@ -122,10 +123,13 @@ class _Work:
 
     def rewrite(self, found: Survey) -> None:
         for leaf in found.leaves:
-            if leaf.answer and not leaf.document:
-                self._put(leaf, self._made(leaf))
+            answer = leaf.answer
+            if answer and not leaf.document:
+                self._put(leaf, answer.rewritten or self._made(leaf))
         for leaf in found.wholes:
             self._whole(leaf)
+        if self._tokens.overlap:
+            self.manifest += write_previous((*found.leaves, *found.wholes), self._tokens)
         for leaf in found.keys:
             self._key(leaf)
         if found.opened:
@@ -149,30 +153,31 @@ class _Work:
     # -- texts, numbers and keys ------------------------------------------------------------------
 
     def _put(self, leaf: Leaf, made: Rewritten) -> None:
-        self._note(leaf, made)
-        if made.value is None:
+        value, entries = made
+        if entries:
+            self._note(leaf, entries)
+        if value is None:
             self._dropped.append(leaf)
         elif leaf.site.role == "message_id":
-            self._event.body["messageId"] = self.message_id = made.value
+            self._event.body["messageId"] = self.message_id = value
         else:
-            leaf.holder[leaf.step] = made.value
+            leaf.holder[leaf.step] = value
 
     def _key(self, leaf: Leaf) -> None:
         if leaf.answer:
             made = self._made(leaf)
-            self._note(leaf, made)
+            self._note(leaf, made.entries)
             if made.value is None:
                 self._dropped.append(leaf)
             elif made.value != leaf.value:
                 self._renamed.append((leaf, made.value))
 
-    def _note(self, leaf: Leaf, made: Rewritten) -> None:
-        if made.entries:
-            path = path_of(leaf.site, leaf.trail, leaf.step)
-            # Without the constructor, which takes three times as long: there are eight an event.
-            self.manifest += [
-                tuple.__new__(ManifestEntry, (path, *entry)) for entry in made.entries
-            ]
+    def _note(self, leaf: Leaf, entries: Sequence[Entry]) -> None:
+        trail = leaf.trail
+        path = leaf.site.path if trail is None else path_of(leaf.site, trail, leaf.step)
+        # Without the constructor, which takes three times as long: there are eight an event.
+        for entry in entries:
+            self.manifest.append(tuple.__new__(ManifestEntry, (path, *entry)))
 
     def _made(self, leaf: Leaf) -> Rewritten:
         """Return what becomes of ``leaf``, remembered where that is the same in every event."""
@@ -266,7 +271,7 @@ class _Work:
         if dropped:
             self._dropped.append(leaf)
         if dropped or self._rewrite_value(action, leaf.holder, leaf.step):
-            self._note(leaf, Rewritten(None, (self._entry(action, 1.0),)))
+            self._note(leaf, (self._entry(action, 1.0),))
 
     def _rewrite_value(self, action: Action, holder: Any, step: Any) -> bool:
         """Rewrite ``holder[step]`` and, in an object or list, all in it; return if that changed."""

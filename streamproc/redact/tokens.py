@@ -54,15 +54,17 @@ class Tokens:
 
     Attributes:
         key_version: Name of the active key.
+        overlap: Names of the keys that overlap, the last active first; mostly none.
         ciphers: What else the ring is used for.
     """
 
     def __init__(self, ring: KeyRing, subjects: SubjectKeys | None = None) -> None:
         """Derive the keys; ``subjects`` has those of people, where any are to be used."""
         self.key_version = ring.active
+        self.overlap = ring.overlap
         self.ciphers = Ciphers(ring, subjects)
         self._active = _Maker(ring, ring.active)
-        self._overlap = tuple(_Maker(ring, version) for version in ring.overlap)
+        self._overlapping = tuple(_Maker(ring, version) for version in ring.overlap)
         self._value = functools.lru_cache(REMEMBERED_TOKENS)(self._active.of_value)
         self._identifier = functools.lru_cache(REMEMBERED_TOKENS)(self._active.of_identifier)
 
@@ -73,7 +75,7 @@ class Tokens:
 
     def previous_of_value(self, entity: str, value: str) -> tuple[Token, ...]:
         """Return the tokens of keys that overlap, the last active first; mostly there is none."""
-        return tuple(maker.of_value(entity, value) for maker in self._overlap)
+        return tuple(maker.of_value(entity, value) for maker in self._overlapping)
 
     def of_message_id(self, message_id: str) -> Token:
         """Return the token of a message id, exactly as it is: two ids never become one."""
@@ -90,7 +92,7 @@ class Tokens:
 
     def previous_identifiers(self, identifier: str) -> tuple[Token, ...]:
         """Return what :meth:`of_identifier` gave under keys that overlap, the last active first."""
-        return tuple(maker.of_identifier(identifier) for maker in self._overlap)
+        return tuple(maker.of_identifier(identifier) for maker in self._overlapping)
 
     def ordering(self, key: bytes) -> bytes:
         """Return what stands for a record's key: equal keys stay together, and in order."""

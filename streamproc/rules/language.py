@@ -157,7 +157,9 @@ class Rule(Statement):
                 "keep_unsearched", "keep needs entities: no value passes without being searched"
             )
         if isinstance(self.operator, Hash) and self.operator.join and self.entity is None:
-            raise PydanticCustomError("join_of_findings", "join needs entity: a field's whole value")
+            raise PydanticCustomError(
+                "join_of_findings", "join needs entity: a field's whole value"
+            )
         return self
 
 

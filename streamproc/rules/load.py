@@ -12,7 +12,7 @@ from streamproc.errors import ConfigError, Problem
 from streamproc.rules.document import Document, Location, expected, nearest, read_text
 from streamproc.rules.language import SEARCHABLE, Rule, Ruleset
 from streamproc.rules.load_recognizers import Recognizers, load_recognizers
-from streamproc.rules.operators import OPERATORS, DropEvent, Keep
+from streamproc.rules.operators import OPERATORS, DropEvent, Hash, Keep, Operator
 from streamproc.shipped import shipped
 
 __all__ = ["load_ruleset", "parse_ruleset"]
@@ -75,10 +75,8 @@ def _contradictions(ruleset: Ruleset, searchable: frozenset[str]) -> Iterator[tu
         at = ("operators", entity)
         if entity != "default" and entity not in ruleset.entities:
             yield at, f"is not among the entities searched{nearest(entity, ruleset.entities)}"
-        if isinstance(operator, DropEvent):
-            yield at, "drop_event needs a rule: events are counted by the rule that drops them"
-        if isinstance(operator, Keep) and entity == "default":
-            yield at, "keep cannot be the default: name the entities that may stay"
+        for message in _misplaced(operator, entity):
+            yield at, message
     seen: dict[str, int] = {}
     for index, rule in enumerate(ruleset.rules):
         if rule.name in seen:
@@ -89,6 +87,16 @@ def _contradictions(ruleset: Ruleset, searchable: frozenset[str]) -> Iterator[tu
         for entity in sorted((rule.entities or frozenset()) - ruleset.entities):
             near = nearest(entity, ruleset.entities)
             yield ("rules", index, "entities"), f"{entity} is not among the entities searched{near}"
+
+
+def _misplaced(operator: Operator, entity: str) -> Iterator[str]:
+    """Yield what an operator needs that stands in ``operators``, and can have only in a rule."""
+    if isinstance(operator, DropEvent):
+        yield "drop_event needs a rule: events are counted by the rule that drops them"
+    if isinstance(operator, Hash) and operator.join:
+        yield "join needs a rule with entity: a field's whole value"
+    if isinstance(operator, Keep) and entity == "default":
+        yield "keep cannot be the default: name the entities that may stay"
 
 
 def _slips(entity: str | None, searchable: frozenset[str]) -> Iterator[str]:
