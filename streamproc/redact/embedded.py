@@ -159,14 +159,21 @@ def _no_number(_name: str) -> Any:
 
 def _to_json(document: Embedded, content: Any) -> str:
     written = document.written
-    indent = _INDENT.match(written)
-    if indent:
-        style: dict[str, Any] = {"indent": indent[1]}
-    elif '": ' in written or '", ' in written:
-        style = {}
-    else:
-        style = {"separators": (",", ":")}
-    return json.dumps(content, ensure_ascii=written.isascii(), **style)
+    ascii_only = written.isascii()
+    if indent := _INDENT.match(written):
+        return json.dumps(content, ensure_ascii=ascii_only, indent=indent[1])
+    return json.dumps(content, ensure_ascii=ascii_only, separators=_separators(written))
+
+
+def _separators(written: str) -> tuple[str, str]:
+    """Return that of the two usual spacings in which ``written`` would be as long as it is."""
+    content, ascii_only = json.loads(written), written.isascii()
+
+    def difference(separators: tuple[str, str]) -> int:
+        made = json.dumps(content, ensure_ascii=ascii_only, separators=separators)
+        return abs(len(made) - len(written))
+
+    return min(((",", ":"), (", ", ": ")), key=difference)
 
 
 def _escapes(text: str) -> Embedded | None:
