@@ -57,16 +57,23 @@ class Generator:
     """
 
     def __init__(self, recognizers: Sequence[Any], seed: int) -> None:
-        """Sample strings that ``recognizers`` find; 2 s for all of Presidio's."""
-        self.recognizers = [name_of(recognizer) for recognizer in recognizers]
-        self._seed = seed
-        self.samples: list[list[str]] = [
-            samples_of(recognizer, _SAMPLES, Random(f"{seed}/{name_of(recognizer)}"))
+        """Sample strings that ``recognizers`` find; 4 s for all of Presidio's.
+
+        There are none for those without patterns or examples: the language model.
+        """
+        sampled = [
+            (recognizer, samples)
             for recognizer in recognizers
+            if (
+                samples := samples_of(recognizer, _SAMPLES, Random(f"{seed}/{name_of(recognizer)}"))
+            )
         ]
+        self.recognizers = [name_of(recognizer) for recognizer, _ in sampled]
+        self.samples: list[list[str]] = [samples for _, samples in sampled]
         self.words: list[tuple[str, ...]] = [
-            tuple(recognizer.context or ("number",)) for recognizer in recognizers
+            tuple(recognizer.context or ("number",)) for recognizer, _ in sampled
         ]
+        self._seed = seed
 
     def text(self, index: int) -> Text:
         """Return a text and the context words of its key."""
@@ -84,7 +91,7 @@ class Generator:
 
     def allowed(self) -> frozenset[str]:
         """Return some of the strings that texts hold unchanged."""
-        return frozenset(value for values in self.samples for value in values[::3])
+        return frozenset(value for values in self.samples for value in values[1::3])
 
     def _value(self, which: int, chooser: Random) -> str:
         value = chooser.choice(self.samples[which])

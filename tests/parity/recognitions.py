@@ -5,17 +5,14 @@ from __future__ import annotations
 from parity.generator import Generator
 
 from streamproc.detect import Recognition
-from streamproc.detect.language import NAMED_ENTITIES
-from streamproc.detect.recognizers import build_recognizers, known_entities, name_of
+from streamproc.detect.recognizers import build_recognizers, known_entities
 
 EVERYTHING = Recognition(known_entities())
 
 
 def generator(seed: int) -> Generator:
-    """Return a generator for all recognizers that are made of patterns or rules."""
-    entities = known_entities() - (NAMED_ENTITIES - {"DATE_TIME"})
-    recognizers = build_recognizers(Recognition(entities))
-    return Generator([found for found in recognizers if name_of(found) != "SpacyRecognizer"], seed)
+    """Return a generator of texts for everything."""
+    return Generator(build_recognizers(EVERYTHING), seed)
 
 
 def strict(texts: Generator) -> Recognition:

@@ -44,6 +44,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "0172 3456789",
             "098765 43210",
         ),
+        "ZaIdNumberRecognizer": ("8001015009087",),
         "ZaMobileNumberRecognizer": ("082 555 0123", "+27 71 555 0123", "0821234567"),
         "ZaTelephoneNumberRecognizer": ("021 555 0123", "+27 11 555 0123", "0800 123 456"),
     }
@@ -72,24 +73,26 @@ def samples_of(recognizer: Any, count: int, chooser: Random) -> list[str]:
     draws = [_sampler(str(pattern.regex)) for pattern in getattr(recognizer, "patterns", ())]
     if not draws:
         return [_neighbour(value, chooser) for value in examples for _ in range(3)] + [*examples]
-    found, refused = list(examples), [_neighbour(value, chooser) for value in examples]
+    found = dict.fromkeys(examples)  # a set that keeps its order
+    refused = dict.fromkeys(_neighbour(value, chooser) for value in examples)
     for attempt in range(count * 4):
         if len(found) >= count:
             break
         value = draws[attempt % len(draws)](chooser)
-        if attempt % 5 == 4 and found:
-            value = chooser.choice(found)  # near what is valid, more is
-        refused.append(value)
-        found += _valid(recognizer, value, chooser)
-    return found[:count] + refused[:count]
+        if attempt % 4 == 3 and found:  # near what is valid, more is
+            value = _neighbour(chooser.choice([*found]), chooser)
+        refused[value] = None
+        found |= dict.fromkeys(_valid(recognizer, value, chooser))
+    return [*found][:count] + [value for value in refused if value not in found][:count]
 
 
 def _valid(recognizer: Any, value: str, chooser: Random) -> list[str]:
     """Return ``value``, or a string near it, that ``recognizer`` finds; none if that fails."""
-    for _ in range(_TRIES):
-        if recognizer.analyze(value, recognizer.supported_entities):
-            return [value]
-        value = _neighbour(value, chooser)
+    near = value
+    for attempt in range(_TRIES):
+        if recognizer.analyze(near, recognizer.supported_entities):
+            return [near]
+        near = _neighbour(value if attempt % 2 else near, chooser)
     return []
 
 
