@@ -20,7 +20,14 @@ from streamproc.settings import Settings, cache_directory, variable_name
 from streamproc.shipped import shipped
 from streamproc.subject_keys import SubjectKeyFile
 
-__all__ = ["load_ciphers", "load_key_ring", "load_rules", "load_subject_keys", "make_pipeline"]
+__all__ = [
+    "load_ciphers",
+    "load_key_ring",
+    "load_rules",
+    "load_subject_keys",
+    "make_detector",
+    "make_pipeline",
+]
 
 OTHERS_MAY_READ = 0o077
 
@@ -77,19 +84,26 @@ def load_ciphers(settings: Settings) -> Ciphers:
     return Ciphers(ring, load_subject_keys(settings, ring) if configured else None)
 
 
-def make_pipeline(settings: Settings, ring: KeyRing, view: View) -> Pipeline:
-    """Return the pipeline of the settings; takes seconds, for the detector's models.
+def make_detector(settings: Settings, ruleset: Ruleset) -> Detector:
+    """Return a detector of what ``ruleset`` searches for; takes seconds, for its models."""
+    return Detector(
+        Recognition(ruleset.entities, ruleset.minimum_score, own=ruleset.recognizers),
+        cache=cache_directory(settings),
+    )
+
+
+def make_pipeline(
+    settings: Settings, ring: KeyRing, view: View, ruleset: Ruleset | None = None
+) -> Pipeline:
+    """Return the pipeline of the settings, or of ``ruleset``; takes seconds, for its models.
 
     Raises:
         ConfigError: With every problem of the rules, or of the public key.
     """
-    ruleset = load_rules(settings)
+    ruleset = ruleset or load_rules(settings)
     public_key = settings.dead_letters.public_key
     seal = sealer(public_key) if public_key is not None else None
-    detector = Detector(
-        Recognition(ruleset.entities, ruleset.minimum_score, own=ruleset.recognizers),
-        cache=cache_directory(settings),
-    )
+    detector = make_detector(settings, ruleset)
     fingerprint = _fingerprint(ruleset.fingerprint, detector.fingerprint)
     memo = Memo(settings.worker.memo_entries)
     limits = settings.limits
