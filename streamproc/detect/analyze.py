@@ -21,9 +21,9 @@ from presidio_analyzer import (
 )
 from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NlpArtifacts
-from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecognizer
+from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
-from streamproc.detect.language import LanguageModel
+from streamproc.detect.language import LanguageModel, finds_names
 from streamproc.detect.lemmas import supporting_strings
 from streamproc.detect.memo import Memo
 from streamproc.detect.names import is_prose
@@ -32,15 +32,12 @@ from streamproc.detect.recognize import (
     Matcher,
     PatternMatcher,
     WholeMatcher,
-    findings_of,
     remove_duplicates,
     scan_patterns,
 )
 from streamproc.detect.recognizers import (
-    build_language_engine,
     build_recognizers,
     fingerprint,
-    name_of,
 )
 from streamproc.detect.scan import Prefilter
 from streamproc.detect.texts import Recognition, Text
@@ -79,14 +76,13 @@ class Analyzer:
         """
         recognizers = build_recognizers(recognition)
         self.fingerprint = fingerprint(recognition, recognizers)
-        self._wanted = sorted(recognition.entities)
         self._minimum = recognition.minimum_score
         self._allow = recognition.allow
-        self._model = LanguageModel(build_language_engine(recognition), recognition.language)
+        self._model = LanguageModel(recognition)
         self._enhancer = LemmaContextAwareEnhancer()
-        named = [found for found in recognizers if isinstance(found, SpacyRecognizer)]
-        self._named = named[0] if named else None
-        self._matchers = [_matcher(found) for found in recognizers if found is not self._named]
+        matched = [found for found in recognizers if not finds_names(found)]
+        self._named = len(matched) < len(recognizers)
+        self._matchers = [_matcher(found) for found in matched]
         self._contexts = [
             tuple(word.lower() for word in matcher.recognizer.context or ())
             for matcher in self._matchers
@@ -118,19 +114,16 @@ class Analyzer:
 
     def analyze(self, texts: Sequence[Text]) -> list[list[Finding]]:
         """Return Presidio's findings in each text, best score first; they may overlap."""
+        prose = [index for index, text in enumerate(texts) if self._named and _in_question(text)]
         drafts = [self._draft(text) for text in texts]
-        prose = [i for i, text in enumerate(texts) if self._named and is_prose(text.value)]
-        in_prose = set(prose)
-        unsure = [i for i, draft in enumerate(drafts) if draft.unsettled and i not in in_prose]
-        if prose or unsure:
-            with self._model.memory():
-                values = [texts[i].value for i in prose]
-                for i, artifacts in zip(prose, self._model.read(values), strict=True):
-                    drafts[i].settled += self._name(texts[i].value, artifacts)
-                    self._settle(texts[i].value, drafts[i], artifacts)
-                values = [texts[i].value for i in unsure]
-                for i, artifacts in zip(unsure, self._model.lemmas(values), strict=True):
-                    self._settle(texts[i].value, drafts[i], artifacts)
+        unsure = [index for index, draft in enumerate(drafts) if draft.unsettled]
+        with self._model.memory():
+            names = self._model.names(texts[index].value for index in prose)
+            for index, named in zip(prose, names, strict=True):
+                drafts[index].settled += named
+            lemmas = self._model.lemmas(texts[index].value for index in unsure)
+            for index, artifacts in zip(unsure, lemmas, strict=True):
+                self._settle(texts[index].value, drafts[index], artifacts)
         return [self._finish(text.value, draft) for text, draft in zip(texts, drafts, strict=True)]
 
     def _draft(self, text: Text) -> _Draft:
@@ -167,15 +160,8 @@ class Analyzer:
         score = max(score, enhancer.min_score_with_context_similarity)
         return finding._replace(score=min(score, EntityRecognizer.MAX_SCORE))
 
-    def _name(self, text: str, artifacts: NlpArtifacts) -> list[Finding]:
-        assert self._named is not None
-        results = self._named.analyze(text, self._wanted, artifacts)
-        return list(findings_of(results, name_of(self._named)))
-
     def _settle(self, text: str, draft: _Draft, artifacts: NlpArtifacts) -> None:
         """Let Presidio's own enhancer decide on the unsettled findings."""
-        if not draft.unsettled:
-            return
         results = [
             RecognizerResult(
                 entity_type=finding.entity,
@@ -202,6 +188,10 @@ class Analyzer:
 
     def _recognizer(self, matcher: int) -> Any:
         return self._matchers[matcher].recognizer
+
+
+def _in_question(text: Text) -> bool:
+    return "name" not in text.without and is_prose(text.value)
 
 
 def _matcher(recognizer: Any) -> Matcher:

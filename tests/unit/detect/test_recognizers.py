@@ -9,7 +9,6 @@ from presidio_analyzer.recognizer_registry.recognizers_loader_utils import (
 
 from streamproc.detect import Recognition
 from streamproc.detect.recognizers import (
-    build_language_engine,
     build_recognizers,
     fingerprint,
     known_entities,
@@ -74,25 +73,12 @@ def test_unknown_entities_and_languages_are_all_reported() -> None:
     ]
 
 
-def test_model_that_is_not_installed_is_not_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamproc.detect.recognizers.MODEL", "en_core_web_none")
-    with pytest.raises(ConfigError, match="en_core_web_none: expected this package"):
-        build_language_engine(Recognition(frozenset({"PERSON"})))
-
-
 @pytest.mark.usefixtures("_no_network")
 def test_email_check_uses_the_packaged_suffix_list() -> None:
     engine = reference_engine(Recognition(frozenset({"EMAIL_ADDRESS"})))
     (found,) = engine.analyze("jane@example.co.uk", "en", entities=["EMAIL_ADDRESS"])
     assert found.score == 1.0
     assert tldextract.extract("jane@example.co.uk").suffix == "co.uk"
-
-
-def test_organizations_are_found_only_where_wanted() -> None:
-    with_them = build_language_engine(Recognition(frozenset({"ORGANIZATION"})))
-    assert "ORGANIZATION" in with_them.get_supported_entities()
-    without = build_language_engine(Recognition(frozenset({"PERSON"})))
-    assert "ORGANIZATION" not in without.get_supported_entities()
 
 
 def test_fingerprint_tells_recognitions_apart() -> None:
