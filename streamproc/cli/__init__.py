@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("streamproc.cli.worker:worker", "Run a worker: raw topic to loader topic."),
     "load": ("streamproc.cli.load:load", "Run a loader: loader topic to warehouse."),
     "redact": ("streamproc.cli.redact:redact", "Redact JSON lines, offline."),
+    "scan": ("streamproc.cli.scan:scan", "Tell what personal data is where in JSON lines."),
     "eval": (
         "streamproc.cli.eval:evaluate",
         "Measure detection and redaction on labelled data.",
@@ -37,7 +38,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "streamproc.cli.keys:keys",
         "Make, rotate and look at key rings; forget a person's key.",
     ),
-    "reveal": ("streamproc.cli.reveal:reveal", "Decrypt what was encrypted, and write that down."),
+    "reveal": (
+        "streamproc.cli.reveal:reveal",
+        "Decrypt what `encrypt` wrote, and write it to the audit log.",
+    ),
     "audit": ("streamproc.cli.audit:audit", "Check the audit log."),
     "settings": (
         "streamproc.cli.settings:settings",

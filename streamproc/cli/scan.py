@@ -1,0 +1,197 @@
+"""``streamproc scan``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from streamproc.cli import EXIT_DEAD_LETTERS, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamproc.evaluate.inventory import Inventory, Scanner
+    from streamproc.evaluate.proposals import Proposal
+    from streamproc.rules import Ruleset
+    from streamproc.settings import Settings
+
+__all__ = ["scan"]
+
+BATCH_LINES = 200
+
+CASES_HEADING = """\
+Cases for the rules that `streamproc scan` proposed: an event, and what its manifest says.
+All values are invented."""
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option(
+    "--rules",
+    "rules_directory",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder of the ruleset, or its file [default: that of the settings, or the shipped one].",
+)
+@click.option(
+    "--propose",
+    "proposed",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the ruleset with rules added for fields that always hold the same; and a test of "
+    "each in tests/ beside it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The inventory as one JSON object.")
+@click.pass_context
+def scan(
+    ctx: click.Context,
+    *,
+    file: BinaryIO,
+    rules_directory: Path | None,
+    proposed: Path | None,
+    as_json: bool,
+) -> None:
+    """Tell what personal data is where in JSON lines, never a value.
+
+    FILE or standard input holds events, or any other JSON objects. Told is, for each field, what
+    is found in it, by which step, how often, how surely, and what the ruleset does with it. What
+    would be kept is on top, what rules decide as a whole field at the end. The exit code is 3 when
+    some lines could not be scanned.
+    """
+    from streamproc import telemetry
+
+    settings = settings_of(ctx).settings
+    if rules_directory is not None:
+        rules = settings.rules.model_copy(update={"directory": rules_directory})
+        settings = settings.model_copy(update={"rules": rules})
+    telemetry.configure(settings.log)
+    inventory, ruleset = _scanned(settings, file)
+    proposals = _proposals(inventory, ruleset) if proposed is not None else []
+    _tell(inventory, proposals, as_json=as_json)
+    if proposed is not None:
+        _propose(settings, proposals, proposed)
+    for code, count in inventory.refused.most_common():
+        click.echo(f"{count} lines were not scanned: {code}.", err=True)
+    sys.exit(EXIT_DEAD_LETTERS if inventory.refused else 0)
+
+
+def _scanned(settings: Settings, file: BinaryIO) -> tuple[Inventory, Ruleset]:
+    from streamproc.assemble import load_rules
+
+    ruleset = load_rules(settings)
+    scanner = _scanner(settings, ruleset)
+    with _progress(file) as advance:
+        lines = (line.rstrip(b"\r\n") for line in file)
+        remaining = filter(None, lines)
+        while batch := list(islice(remaining, BATCH_LINES)):
+            scanner.scan(batch)
+            advance(batch)
+    return scanner.inventory, ruleset
+
+
+def _scanner(settings: Settings, ruleset: Ruleset) -> Scanner:
+    from streamproc.assemble import make_detector
+    from streamproc.decode import Limits
+    from streamproc.evaluate.inventory import Scanner
+
+    limits = settings.limits
+    return Scanner(
+        ruleset,
+        make_detector(settings, ruleset),
+        Limits(limits.event_bytes, limits.depth, limits.text_characters),
+        settings.worker.memo_entries,
+    )
+
+
+@contextmanager
+def _progress(file: BinaryIO) -> Iterator[Callable[[Sequence[bytes]], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=_bytes_of(file))
+        lines = 0
+
+        def advance(batch: Sequence[bytes]) -> None:
+            nonlocal lines
+            lines += len(batch)
+            done = sum(len(line) + 1 for line in batch)
+            progress.update(task, advance=done, description=f"{lines:,} records")
+
+        yield advance
+
+
+def _bytes_of(file: BinaryIO) -> int | None:
+    name = getattr(file, "name", None)
+    return Path(name).stat().st_size if isinstance(name, str) and Path(name).is_file() else None
+
+
+def _proposals(inventory: Inventory, ruleset: Ruleset) -> list[Proposal]:
+    from streamproc.evaluate.proposals import propose
+
+    return propose(inventory, ruleset)
+
+
+def _tell(inventory: Inventory, proposals: Sequence[Proposal], *, as_json: bool) -> None:
+    from streamproc.evaluate.inventory_report import inventory_json, render_inventory
+
+    if as_json:
+        click.echo(json.dumps(inventory_json(inventory, proposals), indent=2))
+    else:
+        from rich.console import Console
+
+        console = Console(width=None if Console().is_terminal else 160)
+        render_inventory(inventory, proposals, console)
+
+
+def _propose(settings: Settings, proposals: Sequence[Proposal], file: Path) -> None:
+    from streamproc.evaluate.proposals import cases_of, extended
+    from streamproc.evaluate.rule_cases import write_cases
+    from streamproc.shipped import shipped
+
+    if not proposals:
+        click.echo("No field always holds the same: nothing is proposed.", err=True)
+        return
+    present = settings.rules.directory or shipped("rules")
+    if present.is_dir():
+        (present,) = present.glob("*.yaml")  # it was loaded, so it is one
+    rules = extended(present.read_text(encoding="utf-8"), proposals)
+    cases = write_cases(cases_of(proposals), CASES_HEADING)
+    tests = file.parent / "tests" / file.name
+    _verify(settings, present, (rules, str(file)), (cases, str(tests)))
+    tests.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(rules, encoding="utf-8")
+    tests.write_text(cases, encoding="utf-8")
+    count = len(proposals)
+    told = f"{count} field{'s' * (count != 1)} proposed in {file}"
+    click.echo(f"{told}: the ruleset loads, and its cases in {tests} pass.", err=True)
+
+
+def _verify(
+    settings: Settings, present: Path, rules: tuple[str, str], cases: tuple[str, str]
+) -> None:
+    """Load ``rules`` and run ``cases``, each a text and its name, as they are to be written."""
+    import secrets
+
+    from streamproc.assemble import make_pipeline
+    from streamproc.errors import ConfigError
+    from streamproc.evaluate.rule_cases import parse_cases, run_cases
+    from streamproc.identity import View
+    from streamproc.redact import KeyRing
+    from streamproc.redact.keys import KEY_BYTES
+    from streamproc.rules import parse_ruleset
+    from streamproc.rules.load_recognizers import load_recognizers
+    from streamproc.shipped import shipped
+
+    own = load_recognizers(present.parent / "recognizers", shipped("rules/recognizers"))
+    ruleset = parse_ruleset(*rules, own)
+    ring = KeyRing("k1", {"k1": secrets.token_bytes(KEY_BYTES)})
+    pipeline = make_pipeline(settings, ring, View(), ruleset)
+    if problems := list(run_cases(pipeline, parse_cases(*cases), cases[1])):
+        raise ConfigError(*problems)
