@@ -50,14 +50,17 @@ class Answer:
         findings: What was found in it, by start, not overlapping.
         document: Whether it holds another text or document, in JSON or base64 say.
         rewritten: What redaction made of it, where that is the same for everybody.
+        words: The words to look for, if it is a name that the event states; None if that has not
+            been asked.
     """
 
-    __slots__ = ("document", "findings", "rewritten")
+    __slots__ = ("document", "findings", "rewritten", "words")
 
     def __init__(self, findings: tuple[Finding, ...] = (), *, document: bool = False) -> None:
         self.findings = findings
         self.document = document
         self.rewritten: Rewritten | None = None
+        self.words: Sequence[str] | None = None
 
 
 NOTHING: tuple[()] = ()

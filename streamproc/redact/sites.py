@@ -55,6 +55,7 @@ class Site:
         without: The steps that are not taken here.
         role: What is special about it.
         named: Whether names of sibling fields are looked for in it.
+        names: Whether its values are names of people, by a rule.
         numbers: Whether numbers are searched.
         table: What is known of its values.
         children: The sites below it whose keys are plain, by key.
@@ -66,6 +67,7 @@ class Site:
         "context",
         "field",
         "named",
+        "names",
         "numbers",
         "odd",
         "path",
@@ -87,6 +89,7 @@ class Site:
         self.without = field.policy.without
         self.role: Role = role
         self.named = "sibling" not in self.without
+        self.names = self.whole is not None and self.whole.entity == "PERSON"
         self.numbers = "number" not in self.without
         self.table = table
         self.children: dict[str, Site] = {}
