@@ -3,8 +3,9 @@
 Presidio reads a URL as one run of letters. It misses an address whose ``@`` is percent-encoded,
 takes ``host/confirm?email=jane@example.com`` for one long address, and finds none in
 ``/users/jane@example.com/orders``, because what precedes the ``@`` reaches to the slash. So a URL
-is taken apart as RFC 3986 says (user information, path segments, query keys and values, fragment),
-each part is percent-decoded, and detected by itself with the words of its query key as context.
+is taken apart as RFC 3986 says (user information, path segments and their parameters, query keys
+and values, fragment), each part is percent-decoded, and detected by itself with the words of its
+query key as context. What is found there is put back encoded, so that the URL is one still.
 """
 
 from __future__ import annotations
@@ -12,27 +13,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+from urllib.parse import quote, unquote
 
 from streamproc.detect.texts import key_words
 
-__all__ = ["Part", "url_parts"]
+__all__ = ["ROUNDS", "Part", "decoded", "encoded", "url_parts"]
 
-ROUNDS = 3
+ROUNDS = 5
 """Times a part is decoded, and taken apart again where that gives another URL (a ``redirect=`` in a
 ``redirect=``). Each round makes a text shorter, so the whole is linear in the text."""
 
 _SHORTEST = 3
 """Code points of the shortest part that is worth detecting."""
 
+_SIGNS = re.compile("[%?&]|://")
 _URL = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://|[/?])")
 _RUN = re.compile(r"\S+")
-_WITHIN = re.compile(r"://|%[0-9A-Fa-f]{2}|\?[\w.\[\]-]+=")
+_WITHIN = re.compile(r"://|%[0-9A-Fa-f]{2}|[?&][\w.\[\]-]+=")
 """What makes a run a URL. Looked for in one run at a time: in one pattern with what may be around
 it, a run of a hundred thousand letters that holds none of these takes minutes."""
 _NESTED = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://|[/?])|\S*[?&][\w.\[\]-]+=")
-_AUTHORITY = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://(?:([^/?#@]*)@)?[^/?#]*")
+_AUTHORITY = re.compile(
+    r"\s*[A-Za-z][A-Za-z0-9+.-]*://(?:(?P<user>[^/?#@:]*)(?P<password>:[^/?#@]*)?@)?(?P<host>[^/?#]*)"
+)
+_OCTET = re.compile(r"%[0-9A-Fa-f]{2}")
 _TOKEN = re.compile(r"[^/?&;#]+")
 _ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+|\+")
+_PLUS_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]++(?=@|%40)|\A\+(?=\d)")
+"""Plus signs that are no spaces: people write ``?to=jane+news@example.com`` and ``?tel=+15550100``,
+and forget to encode them."""
 
 
 class Part(NamedTuple):
@@ -62,9 +71,10 @@ def url_parts(text: str) -> Iterator[Part]:
 
     A text is a URL if it begins with a scheme (``https://``), a slash or a question mark. In any
     other, runs without white space are URLs if they hold ``://``, a percent-encoded octet or a
-    query. The host is no part: it stands in the text as it is.
+    query. A host is a part only where it is encoded itself or in an encoded URL: else it stands in
+    the text as it is.
     """
-    if "://" not in text and "%" not in text and "?" not in text and not text.startswith("/"):
+    if not _SIGNS.search(text) and not text.startswith("/"):
         return
     if _URL.match(text):
         yield from _take_apart(Part(text, (), range(len(text) + 1)), ROUNDS)
@@ -79,8 +89,7 @@ def _take_apart(url: Part, rounds: int) -> Iterator[Part]:
     at = 0
     if authority := _AUTHORITY.match(url.text):
         at = authority.end()
-        if authority[1]:
-            yield from _decode(_slice(url, *authority.span(1), ()), rounds, form=False)
+        yield from _authority_parts(url, authority, rounds)
     before = ""
     for token in _TOKEN.finditer(url.text, at):
         start, end = token.span()
@@ -93,6 +102,16 @@ def _take_apart(url: Part, rounds: int) -> Iterator[Part]:
             context = key_words(before) or url.context
             yield from _decode(_slice(url, start, end, context), rounds, form=False)
         before = key
+
+
+def _authority_parts(url: Part, authority: re.Match[str], rounds: int) -> Iterator[Part]:
+    if authority["user"]:
+        yield from _decode(_slice(url, *authority.span("user"), ()), rounds, form=False)
+    if authority["password"]:
+        start, end = authority.span("password")
+        yield from _decode(_slice(url, start + 1, end, ("password",)), rounds, form=False)
+    if rounds < ROUNDS or "%" in authority["host"]:
+        yield from _decode(_slice(url, *authority.span("host"), ()), rounds, form=False)
 
 
 def _slice(url: Part, start: int, end: int, context: tuple[str, ...]) -> Part:
@@ -117,18 +136,21 @@ def _percent_decode(part: Part, *, form: bool) -> Part:
 
     Args:
         part: What to decode.
-        form: Whether a plus sign is a space, as in forms. Not one that begins a number: people
-            write ``?phone=+15550100`` and forget to encode it.
+        form: Whether a plus sign is a space, as in forms.
     """
     text = part.text
-    if "%" not in text and not (form and "+" in text):
+    form = form and "+" in text
+    if "%" not in text and not form:
         return part
+    literal = (
+        {at for run in _PLUS_ADDRESS.finditer(text) for at in range(*run.span())} if form else ()
+    )
     pieces: list[str] = []
     offsets: list[int] = []
     at = 0
     for match in _ENCODED.finditer(text):
         start, end = match.span()
-        if text[start] == "+" and (not form or (start == 0 and text[1:2].isdigit())):
+        if text[start] == "+" and (not form or start in literal):
             continue
         pieces.append(text[at:start])
         offsets.extend(part.offsets[at:start])
@@ -158,3 +180,28 @@ def _characters(encoded: str) -> Iterator[tuple[str, int]]:
             yield chr(ord(character) - 0xDC00), 1
         else:
             yield character, len(character.encode())
+
+
+def decoded(text: str) -> str:
+    """Return what a finding of step ``url`` says: ``text`` decoded as it was to be found."""
+    part = Part(text, (), range(len(text) + 1))
+    for round_ in range(ROUNDS):
+        before, part = part, _percent_decode(part, form=not round_)
+        if part is before:
+            break
+    return part.text
+
+
+def encoded(text: str, like: str) -> str:
+    """Return ``text``, percent-encoded to stand in a URL in the place of ``like``.
+
+    As often as ``like`` is, and at least once: what was a part of a URL is one part of it then.
+    Asterisks stay, which are no delimiters in what follows them.
+    """
+    rounds = 0
+    while rounds < ROUNDS and _OCTET.search(like):
+        like = unquote(like)
+        rounds += 1
+    for _ in range(max(rounds, 1)):
+        text = quote(text, safe="*")
+    return text
