@@ -97,14 +97,18 @@ def _scanned(settings: Settings, file: BinaryIO) -> tuple[Inventory, Ruleset]:
 def _scanner(settings: Settings, ruleset: Ruleset) -> Scanner:
     from streamproc.assemble import make_detector
     from streamproc.decode import Limits
+    from streamproc.detect import key_words
     from streamproc.evaluate.inventory import Scanner
+    from streamproc.redact import Memo, Sites
+    from streamproc.rules import Plan
 
+    detector = make_detector(settings, ruleset)
+    memo = Memo(settings.worker.memo_entries)
     limits = settings.limits
     return Scanner(
-        ruleset,
-        make_detector(settings, ruleset),
+        Sites(Plan(ruleset, key_words), detector.question, memo),
+        detector,
         Limits(limits.event_bytes, limits.depth, limits.text_characters),
-        settings.worker.memo_entries,
     )
 
 

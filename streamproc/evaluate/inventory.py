@@ -12,11 +12,11 @@ from streamproc.decode.parse import parse
 from streamproc.detect import Detector, Text, key_words
 from streamproc.errors import EventError
 from streamproc.events import EVENT_TYPES, Event, Finding, Micros, Origin, RawBody, Times
-from streamproc.redact import Memo, Sites, Survey, survey
+from streamproc.redact import Sites, Survey, survey
 from streamproc.redact.siblings import note_siblings
 from streamproc.redact.sites import VALIDATED
 from streamproc.redact.survey import Leaf, text_of
-from streamproc.rules import Action, Plan, Ruleset
+from streamproc.rules import Action
 from streamproc.rules.plan import PLAIN_KEY
 
 __all__ = ["WHOLE_FIELD", "Inventory", "Row", "Scanner"]
@@ -110,12 +110,9 @@ def _worst_first(row: Row) -> tuple[bool, bool, int, float, Where]:
 class Scanner:
     """Fills an inventory, batch by batch. For one thread at a time."""
 
-    def __init__(
-        self, ruleset: Ruleset, detector: Detector, limits: Limits, memo_entries: int
-    ) -> None:
-        """Scan as a worker would with ``ruleset`` and ``detector``."""
-        plan = Plan(ruleset, key_words)
-        self._sites = Sites(plan, detector.question, Memo(memo_entries))
+    def __init__(self, sites: Sites, detector: Detector, limits: Limits) -> None:
+        """Scan as a pipeline of these parts would search."""
+        self._sites = sites
         self._detector = detector
         self._limits = limits
         self.inventory = Inventory()

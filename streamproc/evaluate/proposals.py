@@ -11,6 +11,7 @@ from io import StringIO
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 
 from streamproc.decode.spec import FIELDS
 from streamproc.evaluate.inventory import WHOLE_FIELD, Inventory
@@ -45,6 +46,8 @@ EXAMPLES: Mapping[str, str] = {
 }
 """Invented values, for the cases: a rule on whole fields does not look at them."""
 EXAMPLE = "EXAMPLE-0001"
+
+HEADING = "\n-- proposed by `streamproc scan`: fields that hold the same in nearly every value"
 
 
 class Proposal(NamedTuple):
@@ -99,8 +102,11 @@ def extended(text: str, proposals: Sequence[Proposal]) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     content = yaml.load(text)
     if not content.get("rules"):
-        content["rules"] = []
-    content["rules"] += [_rule(proposals, name) for name in _names(proposals)]
+        content["rules"] = CommentedSeq()
+    rules = content["rules"]
+    added = len(rules)
+    rules.extend(_rule(proposals, name) for name in _names(proposals))
+    rules.yaml_set_comment_before_after_key(added, before=HEADING, indent=2)
     written = StringIO()
     yaml.dump(content, written)
     return written.getvalue()

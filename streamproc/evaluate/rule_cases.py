@@ -78,7 +78,6 @@ def parse_cases(text: str, source: str) -> tuple[RuleCase, ...]:
 def write_cases(cases: Iterable[RuleCase], heading: str) -> str:
     """Return the YAML of ``cases`` below a comment."""
     yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 100
     written = StringIO()
     yaml.dump([case.model_dump(mode="json") for case in cases], written)
