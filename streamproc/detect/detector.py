@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import structlog
 from streamproc.detect.evidence import of_field
 from streamproc.detect.field_names import kinds_of
 from streamproc.detect.gates import plausible, said_by
+from streamproc.detect.names import is_name
 from streamproc.detect.overlaps import resolve_overlaps
 from streamproc.detect.shapes import machine_made
 from streamproc.detect.texts import Recognition, Text
@@ -97,27 +98,37 @@ class Detector:
         return self._analyzer.supported(context), kinds_of(context), said_by(context), without
 
     def _detect(self, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
-        answers: list[tuple[Finding, ...]] = [()] * len(texts)
-        asked: dict[tuple[str, Hashable], list[int]] = {}
-        for index, text in enumerate(texts):
-            if text.value:
-                question = (text.value, self.question(text.context, text.without))
-                asked.setdefault(question, []).append(index)
-        found = self._find([texts[indexes[0]] for indexes in asked.values()]) if asked else []
-        for indexes, findings in zip(asked.values(), found, strict=True):
-            for index in indexes:
-                answers[index] = findings
-        return answers
+        distinct, places = self._distinct(texts)
+        found = self._find(distinct)
+        return [found[place] for place in places]
 
     def _find(self, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
         views = [(index, view) for index, text in enumerate(texts) for view in views_of(text)]
-        found = self._read([*texts, *(view.text for _, view in views)])
-        for (index, view), in_view in zip(views, found[len(texts) :], strict=True):
-            found[index] += view.in_original(in_view)
+        distinct, places = self._distinct([*texts, *(view.text for _, view in views)])
+        read = self._read(distinct)
+        found = [[*read[place]] for place in places[: len(texts)]]
+        for (index, view), place in zip(views, places[len(texts) :], strict=True):
+            found[index] += view.in_original(read[place])
         return [
             resolve_overlaps(text.value, findings)
-            for text, findings in zip(texts, found[: len(texts)], strict=True)
+            for text, findings in zip(texts, found, strict=True)
         ]
+
+    def _distinct(self, texts: Iterable[Text]) -> tuple[list[Text], list[int]]:
+        """Return the texts that are different questions, and for each text which of them it is.
+
+        Values come back within a batch, and parts of URLs more than anything.
+        """
+        distinct: dict[tuple[str, Hashable], int] = {}
+        kept: list[Text] = []
+        places: list[int] = []
+        for text in texts:
+            question = (text.value, self.question(text.context, text.without))
+            place = distinct.setdefault(question, len(kept))
+            if place == len(kept):
+                kept.append(text)
+            places.append(place)
+        return kept, places
 
     def _read(self, texts: Sequence[Text]) -> list[list[Finding]]:
         """Return what is found in each text as it stands, by its words and by its field's name."""
@@ -125,11 +136,14 @@ class Detector:
         searched = [index for index, text in enumerate(texts) if not self._left_out(text)]
         analyzed = self._analyzer.analyze([texts[index] for index in searched])
         for index, in_text in zip(searched, analyzed, strict=True):
-            found[index] += _plausible(texts[index], in_text)
+            standing = [finding for finding in in_text if is_name(texts[index].value, finding)]
+            found[index] += _plausible(texts[index], standing)
         return found
 
     def _left_out(self, text: Text) -> bool:
-        return "shape" not in text.without and bool(self._machine_made.fullmatch(text.value))
+        if "shape" in text.without:
+            return not text.value
+        return not text.value or self._machine_made.fullmatch(text.value) is not None
 
     def _evident(self, text: Text) -> list[Finding]:
         if "field" in text.without:
