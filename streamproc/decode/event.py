@@ -29,7 +29,10 @@ def decode(record: Record, limits: Limits) -> Event:
         if value is not None and type(value) is not expected:
             raise refusal("wrong_type", name)
     for alternatives in REQUIRED[kind]:
-        if not any(body.get(name) for name in alternatives):
+        for name in alternatives:
+            if body.get(name):
+                break
+        else:
             raise refusal("missing_field", alternatives[0])
     times = read_times(body, record.timestamp)
     message_id = cast("str | None", body.get("messageId")) or _id_of(record.origin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from streamproc.detect import find_known, resolve_overlaps
 from streamproc.detect.urls import Part, url_parts
 from streamproc.events import Finding
 from streamproc.redact.answers import Answer
-from streamproc.redact.survey import Leaf
+from streamproc.redact.survey import Leaf, Name
 
 __all__ = ["note_siblings"]
 
@@ -39,11 +39,12 @@ class Segment(NamedTuple):
         return finding._replace(start=first, end=last, step="url")
 
 
-def note_siblings(leaves: Iterable[Leaf], names: Sequence[str]) -> None:
+def note_siblings(leaves: Iterable[Leaf], names: Sequence[Name]) -> None:
     """Note on ``leaves``, all texts of an event, where its ``names`` stand in them."""
-    segments = tuple(_segments(leaves))
-    # All texts at once: where no name recurs this is all it costs.
-    known = find_known(BETWEEN_TEXTS.join(segment.text for segment in segments), names)
+    words = {word for _, words in names for word in words}
+    segments = tuple(_segments(leaves, words))
+    texts = BETWEEN_TEXTS.join(segment.text for segment in segments)
+    known = find_known(texts, tuple(dict.fromkeys(name for name, _ in names)))
     for leaf, there in _by_leaf(segments, known).items():
         findings = leaf.answer.findings if leaf.answer else ()
         # A name within what was found already is part of that: of an address, say.
@@ -65,13 +66,22 @@ def _not_within(outer: Sequence[Finding], inner: Iterable[Finding]) -> list[Find
     return left
 
 
-def _segments(leaves: Iterable[Leaf]) -> Iterator[Segment]:
+def _segments(leaves: Iterable[Leaf], words: Collection[str]) -> Iterator[Segment]:
+    """Yield the texts and parts of URLs that hold one of ``words``."""
     for leaf in leaves:
-        text = leaf.value
-        if type(text) is str and leaf.site.whole is None and leaf.site.named:
-            yield Segment(leaf, text, None)
-            if "%" in text and "url" not in leaf.site.without:
-                yield from (Segment(leaf, part.text, part) for part in url_parts(text))
+        text, site = leaf.value, leaf.site
+        if type(text) is str and site.whole is None and site.named:
+            if _any_in(text, words):
+                yield Segment(leaf, text, None)
+            if "%" in text and "url" not in site.without:
+                for part in url_parts(text):
+                    if _any_in(part.text, words):
+                        yield Segment(leaf, part.text, part)
+
+
+def _any_in(text: str, words: Collection[str]) -> bool:
+    folded = text.casefold()
+    return any(word in folded for word in words)
 
 
 def _by_leaf(segments: Sequence[Segment], known: Iterable[Finding]) -> dict[Leaf, list[Finding]]:

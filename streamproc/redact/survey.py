@@ -35,13 +35,15 @@ MOST_WORDS = 1_000
 """Words of one event's names; each is looked for in all its texts, so the work grows with their
 product."""
 
-ENCODED_LETTER = re.compile(
-    rb"%(?:25)*(?:[46][1-9A-Fa-f]|[57][0-9Aa]|[89A-Fa-f])"  # 41 to 5A, 61 to 7A, beyond ASCII
-)
-"""A letter in a URL that is not written as itself."""
+ENCODED_LETTER = re.compile(rb"%(?:25)*(?:[46][1-9A-Fa-f]|[57][0-9Aa])")
+"""A letter of ASCII in a URL that is not written as itself: 41 to 5A and 61 to 7A."""
 
 ESCAPE = re.compile(rb'\\[u"\\]')
 """What in JSON stands for a letter, or for what parts words."""
+
+
+Name = tuple[str, Sequence[str]]
+"""A name, and words one of which is in every text that the name is found in; case folded."""
 
 
 class Leaf:
@@ -143,7 +145,7 @@ class Survey:
         wholes: What else a rule decides as a whole.
         pending: Those of leaves and keys that are to be searched.
         opened: Documents in texts; those in other documents after these.
-        names: Names that the event states, and may hold in a text too.
+        names: Names that the event states, and may hold in its texts too.
     """
 
     event: Event
@@ -152,7 +154,7 @@ class Survey:
     wholes: list[Leaf] = field(default_factory=list, repr=False)
     pending: list[Leaf] = field(default_factory=list, repr=False)
     opened: list[Opened] = field(default_factory=list, repr=False)
-    names: Sequence[str] = field(default=(), repr=False)
+    names: Sequence[Name] = field(default=(), repr=False)
 
 
 def survey(event: Event, sites: Sites) -> Survey:
@@ -168,7 +170,7 @@ def survey(event: Event, sites: Sites) -> Survey:
     if names and _may_recur(names, walk.found):
         walk = _Walk(event, sites, everything=True)
         walk.run()
-        walk.found.names = tuple(dict.fromkeys(name for name, _ in names))
+        walk.found.names = names
     sites.memo.missed += len(walk.found.pending)
     return walk.found
 
@@ -198,7 +200,7 @@ class _Walk:
         # of documents it is in. A queue, not recursion: half the time.
         self._waiting: list[tuple[Any, Site, Trail, int]] = [(event.body, sites.root, None, 0)]
 
-    def run(self) -> None:
+    def run(self) -> None:  # noqa: C901, PLR0912 - every value of every event passes here
         everything = self._everything
         leaves = self.found.leaves
         waiting = self._waiting
@@ -320,10 +322,6 @@ class _Walk:
 
 # -- names of the event ---------------------------------------------------------------------------
 
-Name = tuple[str, Sequence[str]]
-"""A name, and words one of which is in every text that the name is found in; case folded."""
-
-
 def _stated(found: Survey) -> list[Name]:
     names: list[Name] = []
     for leaf in found.leaves:
@@ -358,11 +356,9 @@ def _may_recur(names: Sequence[Name], found: Survey) -> bool:
     if len(words) > MOST_WORDS:
         raise EventError("redact", "too_many_names")
     raw = found.event.raw
-    if (
-        found.opened
-        or (b"%" in raw and ENCODED_LETTER.search(raw))
-        or (b"\\" in raw and ESCAPE.search(raw))
-    ):
+    if found.opened or (b"\\" in raw and ESCAPE.search(raw)):
+        return True
+    if b"%" in raw and (ENCODED_LETTER.search(raw) or not all(map(str.isascii, words))):
         return True
     text = raw.decode().casefold()
     decided = "\0".join(leaf.value for leaf in found.leaves if leaf.site.whole).casefold()

@@ -67,6 +67,7 @@ class Tokens:
         self._overlapping = tuple(_Maker(ring, version) for version in ring.overlap)
         self._value = functools.lru_cache(REMEMBERED_TOKENS)(self._active.of_value)
         self._identifier = functools.lru_cache(REMEMBERED_TOKENS)(self._active.of_identifier)
+        self._ordering = functools.lru_cache(REMEMBERED_TOKENS)(self._active.ordering)
 
     def of_value(self, entity: str, value: str) -> Token:
         """Return the token of a piece of personal data."""
@@ -96,7 +97,8 @@ class Tokens:
 
     def ordering(self, key: bytes) -> bytes:
         """Return what stands for a record's key: equal keys stay together, and in order."""
-        return self._active.ordering(key).encode()
+        short = len(key) <= LONGEST_REMEMBERED
+        return self._ordering(key) if short else self._active.ordering(key)
 
 
 class _Maker:
@@ -119,8 +121,8 @@ class _Maker:
         text = _email(decoded) if "@" in decoded else identifier.strip()
         return self._token(self._identity_key, text.encode())
 
-    def ordering(self, key: bytes) -> Token:
-        return self._token(self._order_key, key)
+    def ordering(self, key: bytes) -> bytes:
+        return self._token(self._order_key, key).encode()
 
     def _token(self, key: bytes, message: bytes) -> Token:
         digest = hmac.digest(key, message, "sha256")

@@ -47,21 +47,21 @@ def to_row(enriched: Enriched) -> Row:
 
     Deterministic: the payload keeps the order of the event's keys.
     """
-    redacted = enriched.redacted
+    redacted, identity_id = enriched
     body = redacted.body
     return Row(
-        message_id=redacted.message_id,
-        type=redacted.type,
-        event=_name(redacted.type, body),
-        user_id=_text(body.get("userId")),
-        anonymous_id=_text(body.get("anonymousId")),
-        identity_id=enriched.identity_id,
-        times=redacted.times,
-        payload=orjson.dumps(body),
-        manifest=redacted.manifest,
-        ruleset=redacted.ruleset,
-        origin=redacted.origin,
-        ordering_key=redacted.ordering_key,
+        redacted.message_id,
+        redacted.type,
+        _name(redacted.type, body),
+        _text(body.get("userId")),
+        _text(body.get("anonymousId")),
+        identity_id,
+        redacted.times,
+        orjson.dumps(body),
+        redacted.manifest,
+        redacted.ruleset,
+        redacted.origin,
+        redacted.ordering_key,
     )
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
-
 import pytest
 
 from streamproc.events import (
@@ -69,7 +67,7 @@ def test_a_repr_says_where_it_lies_and_no_value(thing: object) -> None:
     [(RECORD, "value"), (EVENT, "body"), (REDACTED, "body"), (ROW, "payload"), (LETTER, "view")],
 )
 def test_what_flows_cannot_be_changed(thing: object, name: str) -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         setattr(thing, name, None)
 
 
