@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 
 from streamproc.detect.texts import key_words
 
-__all__ = ["ROUNDS", "Part", "decoded", "encoded", "url_parts"]
+__all__ = ["ROUNDS", "Part", "percent_decoded", "percent_encoded", "url_parts"]
 
 ROUNDS = 5
 """Times a part is decoded, and taken apart again where that gives another URL (a ``redirect=`` in a
@@ -182,7 +182,7 @@ def _characters(encoded: str) -> Iterator[tuple[str, int]]:
             yield character, len(character.encode())
 
 
-def decoded(text: str) -> str:
+def percent_decoded(text: str) -> str:
     """Return what a finding of step ``url`` says: ``text`` decoded as it was to be found."""
     part = Part(text, (), range(len(text) + 1))
     for round_ in range(ROUNDS):
@@ -192,16 +192,15 @@ def decoded(text: str) -> str:
     return part.text
 
 
-def encoded(text: str, like: str) -> str:
+def percent_encoded(text: str, like: str) -> str:
     """Return ``text``, percent-encoded to stand in a URL in the place of ``like``.
 
     As often as ``like`` is, and at least once: what was a part of a URL is one part of it then.
-    Asterisks stay, which are no delimiters in what follows them.
     """
     rounds = 0
     while rounds < ROUNDS and _OCTET.search(like):
         like = unquote(like)
         rounds += 1
     for _ in range(max(rounds, 1)):
-        text = quote(text, safe="*")
+        text = quote(text, safe="")
     return text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
-from urllib.parse import quote, unquote
 
+from streamproc.detect.urls import percent_decoded, percent_encoded
 from streamproc.events import (
     Dropped,
     Event,
@@ -40,9 +40,6 @@ __all__ = ["Redactor"]
 Findings = Sequence[Finding]
 Piece = tuple[int, int, str]
 """Start and end of a span of a text, and what is written there."""
-
-DECODING_ROUNDS = 3
-"""How often percent-encoding is undone before a value is hashed, as detection does."""
 
 
 class EventDroppedError(Exception):
@@ -223,9 +220,9 @@ class _Work:
         value = text[finding.start : finding.end]
         if finding.step != "url":
             return self._rewritten(action, value)
-        decoded = _decoded(value)
-        new = self._rewritten(action, decoded)
-        return value if new == decoded else quote(new, safe="")
+        said = percent_decoded(value)
+        new = self._rewritten(action, said)
+        return value if new == said else percent_encoded(new, like=value)
 
     def _rewritten(self, action: Action, value: str) -> str:
         return rewritten(action, value, self._tokens, self._subject)
@@ -392,12 +389,3 @@ def _piece_of(text: str, finding: Finding, start: int, end: int) -> Iterator[Fin
         return  # a domain, the written was the address in front of it: https://tok_…@example.com/
     elif any(map(str.isalnum, text[start:end])):
         yield finding._replace(start=start, end=end)
-
-
-def _decoded(value: str) -> str:
-    for _ in range(DECODING_ROUNDS):
-        decoded = unquote(value)
-        if decoded == value:
-            break
-        value = decoded
-    return value

@@ -2,7 +2,7 @@ from urllib.parse import quote
 
 import pytest
 
-from streamproc.detect.urls import ROUNDS, decoded, encoded, url_parts
+from streamproc.detect.urls import ROUNDS, percent_decoded, percent_encoded, url_parts
 
 
 def parts(text: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -124,19 +124,19 @@ def test_parts_encoded_more_often_stay_encoded() -> None:
     ],
 )
 def test_findings_say_what_they_were_decoded_to(written: str, text: str) -> None:
-    assert decoded(written) == text
+    assert percent_decoded(written) == text
 
 
 @pytest.mark.parametrize(
     ("like", "written"),
     [
-        ("jane@example.com", "%3CE%20F%3E*"),
-        ("jane%40example.com", "%3CE%20F%3E*"),
-        ("jane%2540example.com", "%253CE%2520F%253E*"),
+        ("jane@example.com", "%3CE%20F%3E%2F"),
+        ("jane%40example.com", "%3CE%20F%3E%2F"),
+        ("jane%2540example.com", "%253CE%2520F%253E%252F"),
     ],
 )
 def test_replacements_are_encoded_like_what_they_replace(like: str, written: str) -> None:
-    assert encoded("<E F>*", like) == written
+    assert percent_encoded("<E F>/", like) == written
 
 
 @pytest.mark.timeout(10)
