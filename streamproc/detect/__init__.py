@@ -10,21 +10,33 @@ A :class:`Detector` answers for a whole batch at once, through these steps, each
 ``phones``      exact preconditions of the telephone number matcher, the dearest recognizer
 ``analyze``     Presidio's patterns, validations, context words and thresholds on what is left
 ``lemmas``      whether words around a finding could raise its score, told without a model
-``language``    the spaCy model: lemmas for context, named entities for prose (``names``)
+``names``       which texts are prose, the only ones searched for names, and which of them stand
+``language``    the language models: named entities for prose, lemmas for context
+``entities``    spaCy's entity recognizer, its decisions made for a whole batch at once
+``pool``        processes that read names, where there are cores for them
 ``overlaps``    findings that overlap become findings that do not
 ==============  ===================================================================================
 
 ``siblings`` finds the names an event states in one field again in its free texts.
 
 May import: the standard library, ``streamproc.events``, ``streamproc.errors``, presidio-analyzer,
-spaCy, phonenumbers, tldextract, hyperscan, regex and structlog. No network, no environment; the
-only file it touches is the compiled pattern database in the folder it is given. Importing this
-package is cheap: Presidio and spaCy (2 s) are imported when the first Detector is made.
+spaCy with its thinc and NumPy, phonenumbers, tldextract, hyperscan, regex and structlog. No
+network, no environment; the only files it touches are the models and the compiled pattern database
+in the folder it is given. Importing this package is cheap: Presidio and spaCy (2 s) are imported
+when the first Detector is made.
 """
 
 from streamproc.detect.detector import Detector
 from streamproc.detect.overlaps import resolve_overlaps
 from streamproc.detect.siblings import find_known
-from streamproc.detect.texts import Recognition, Text, key_words
+from streamproc.detect.texts import NameModel, Recognition, Text, key_words
 
-__all__ = ["Detector", "Recognition", "Text", "find_known", "key_words", "resolve_overlaps"]
+__all__ = [
+    "Detector",
+    "NameModel",
+    "Recognition",
+    "Text",
+    "find_known",
+    "key_words",
+    "resolve_overlaps",
+]

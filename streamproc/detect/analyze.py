@@ -28,6 +28,7 @@ from streamproc.detect.lemmas import supporting_strings
 from streamproc.detect.memo import Memo
 from streamproc.detect.names import is_prose
 from streamproc.detect.phones import PhoneMatcher
+from streamproc.detect.pool import NamePool
 from streamproc.detect.recognize import (
     Matcher,
     PatternMatcher,
@@ -68,8 +69,10 @@ class Analyzer:
         fingerprint: Digest of all that decides findings.
     """
 
-    def __init__(self, recognition: Recognition, cache: Path) -> None:
+    def __init__(self, recognition: Recognition, cache: Path, processes: int = 0) -> None:
         """Build the recognizers, load the language model, compile or load the prefilter.
+
+        Names are read by as many ``processes`` beside this one, by this one if there are none.
 
         Raises:
             ConfigError: ``recognition`` asks for what there is not.
@@ -79,6 +82,7 @@ class Analyzer:
         self._minimum = recognition.minimum_score
         self._allow = recognition.allow
         self._model = LanguageModel(recognition)
+        self._names = NamePool(recognition, processes) if processes else self._model
         self._enhancer = LemmaContextAwareEnhancer()
         matched = [found for found in recognizers if not finds_names(found)]
         self._named = len(matched) < len(recognizers)
@@ -115,10 +119,10 @@ class Analyzer:
     def analyze(self, texts: Sequence[Text]) -> list[list[Finding]]:
         """Return Presidio's findings in each text, best score first; they may overlap."""
         prose = [index for index, text in enumerate(texts) if self._named and _in_question(text)]
-        drafts = [self._draft(text) for text in texts]
+        names = self._names.names([texts[index].value for index in prose])
+        drafts = [self._draft(text) for text in texts]  # while other processes read names
         unsure = [index for index, draft in enumerate(drafts) if draft.unsettled]
         with self._model.memory():
-            names = self._model.names(texts[index].value for index in prose)
             for index, named in zip(prose, names, strict=True):
                 drafts[index].settled += named
             lemmas = self._model.lemmas(texts[index].value for index in unsure)

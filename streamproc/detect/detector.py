@@ -39,7 +39,7 @@ class Detector:
             detectors with the same fingerprint find the same.
     """
 
-    def __init__(self, recognition: Recognition, *, cache: Path) -> None:
+    def __init__(self, recognition: Recognition, *, cache: Path, processes: int = 0) -> None:
         """Get ready, in 1 s plus the import of Presidio and spaCy (2 s, once in a process).
 
         The first detector of its kind compiles its patterns, which takes 5 s more.
@@ -47,6 +47,7 @@ class Detector:
         Args:
             recognition: What to look for.
             cache: Folder for compiled patterns; made when missing. No text is ever written there.
+            processes: How many processes read names beside this one; with none, this one does.
 
         Raises:
             ConfigError: ``recognition`` asks for an entity or a language that there is not.
@@ -54,7 +55,7 @@ class Detector:
         # Imported here, so that commands that detect nothing do not wait 2 s for it.
         from streamproc.detect.analyze import Analyzer  # noqa: PLC0415
 
-        self._analyzer: Analyzer = Analyzer(recognition, cache)
+        self._analyzer: Analyzer = Analyzer(recognition, cache, processes)
         self._machine_made = machine_made(recognition.entities)
         self._recognition = recognition
         self.fingerprint = self._analyzer.fingerprint
