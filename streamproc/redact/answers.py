@@ -107,8 +107,8 @@ class Memo:
     asked for since is forgotten at once. A hit so costs nothing beside the look-up.
 
     Attributes:
-        asked: Values that were looked up.
-        missed: Those of them that were not known.
+        asked: Fields that were met.
+        missed: Values that were not known, and had to be searched.
     """
 
     def __init__(self, entries: int) -> None:

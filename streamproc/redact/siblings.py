@@ -40,7 +40,7 @@ class Segment(NamedTuple):
 
 
 def note_siblings(leaves: Iterable[Leaf], names: Sequence[Name]) -> None:
-    """Note on ``leaves``, all texts of an event, where its ``names`` stand in them."""
+    """Note on ``leaves``, texts of an event, where its ``names`` stand in them."""
     words = {word for _, words in names for word in words}
     segments = tuple(_segments(leaves, words))
     texts = BETWEEN_TEXTS.join(segment.text for segment in segments)

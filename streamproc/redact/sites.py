@@ -165,7 +165,7 @@ class Sites:
 class _Passing(dict[Any, Any]):
     """Knows of every value that there is nothing in it."""
 
-    def get(self, _value: Any, _default: Any = None) -> tuple[()]:
+    def __missing__(self, _value: Any) -> tuple[()]:
         return NOTHING
 
 
