@@ -21,7 +21,7 @@ _FILLERS = """
     the my is of for and with please note that we sent was it Jane Chicago on Monday order 12 v2
     No. — (see) / : , = & ? a@b x-y
 """
-_INFLECTIONS = ("", "", "", "s", "ing", "ed", "'s", ":", ".", "#")
+_ENDINGS = ("", "", "s", "ing", "ed", "er", "ies", "es", "'s", ":", ".", "#")
 _GAPS = (" ", " ", " ", "", "\n", "\t", ", ", "\u00a0", ": ", "=", "_", '":"')
 _BORDERS: tuple[str, ...] = (
     *[""] * 24,
@@ -37,7 +37,7 @@ _BORDERS: tuple[str, ...] = (
 )
 _SEPARATORS = " -./:\u00a0\u2013_"
 _FOREIGN_LETTERS = str.maketrans("aeoABCi", "\u0430é\u03bfÅ\u0412Ç\u0456")
-_FOLDS = str.maketrans("iIsSkK", "\u0131\u0130\u017f\u017f\u212a\u212a")
+_FOLDS = "\u0131\u0130\u017f\u212a"
 _OTHER_DIGITS = [
     code
     for code in range(0x100, 0x20000)
@@ -102,12 +102,13 @@ class Generator:
     def _around(self, which: int, chooser: Random) -> list[str]:
         """Return fillers, with a context word among them, up to seven words from the value."""
         long = chooser.random() < 0.005
-        words = chooser.choices(_FILLERS.split(), k=_LONG if long else chooser.randint(0, 7))
+        words = chooser.choices(
+            _FILLERS.split(), k=_LONG if long else chooser.choice((0, 0, 1, 2, 4, 7))
+        )
         if chooser.random() < 0.6:
             if chooser.random() < 0.2:
                 which = chooser.randrange(len(self.recognizers))
-            word = chooser.choice(self.words[which]) + chooser.choice(_INFLECTIONS)
-            word = chooser.choice([word, word.title(), word.upper(), f"x{word}"])
+            word = _inflected(chooser.choice(self.words[which]), chooser)
             words.insert(chooser.randint(0, len(words)), word)
         return [" ".join(words)] if words else []
 
@@ -115,6 +116,15 @@ class Generator:
         if chooser.random() < 0.7:
             return ()
         return key_words(f"user_{chooser.choice(self.words[which])}Value")
+
+
+def _inflected(word: str, chooser: Random) -> str:
+    """Return ``word`` as texts may have it: ``licensing`` for license, ``XCARD`` for card."""
+    ending = chooser.choice(_ENDINGS)
+    if ending.isalpha() and word[-1:] in {"e", "y"}:
+        word = word[:-1]
+    word += ending
+    return chooser.choice([word, word, word.title(), word.upper(), f"x{word}"])
 
 
 def _cased(value: str, chooser: Random) -> str:
@@ -131,15 +141,15 @@ def _in_other_digits(value: str, chooser: Random) -> str:
 
 
 def _in_other_letters(value: str, chooser: Random) -> str:
-    return _replaced(value, _FOREIGN_LETTERS, chooser)
+    return "".join(
+        sign.translate(_FOREIGN_LETTERS) if chooser.random() < 0.5 else sign for sign in value
+    )
 
 
 def _folding(value: str, chooser: Random) -> str:
-    return _replaced(value, _FOLDS, chooser)
-
-
-def _replaced(value: str, others: dict[int, int], chooser: Random) -> str:
-    return "".join(sign.translate(others) if chooser.random() < 0.5 else sign for sign in value)
+    letters = [at for at, sign in enumerate(value) if sign.isalpha()] or [0]
+    at = chooser.choice(letters)
+    return value[:at] + chooser.choice(_FOLDS) + value[at + 1 :]
 
 
 def _separated(value: str, chooser: Random) -> str:
@@ -174,6 +184,7 @@ _CHANGES: tuple[Callable[[str, Random], str], ...] = (
     _cased,
     _in_other_digits,
     _in_other_letters,
+    _folding,
     _folding,
     _separated,
     _split,
