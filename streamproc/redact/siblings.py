@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from streamproc.detect import find_known, resolve_overlaps
 from streamproc.detect.urls import Part, url_parts
 from streamproc.events import Finding
 from streamproc.redact.answers import Answer
-from streamproc.redact.survey import Leaf, Name
+from streamproc.redact.survey import ENCODED_LETTER, Leaf, Name
 
 __all__ = ["note_siblings"]
 
@@ -66,20 +66,22 @@ def _not_within(outer: Sequence[Finding], inner: Iterable[Finding]) -> list[Find
     return left
 
 
-def _segments(leaves: Iterable[Leaf], words: Collection[str]) -> Iterator[Segment]:
+def _segments(leaves: Iterable[Leaf], words: Iterable[str]) -> Iterator[Segment]:
     """Yield the texts and parts of URLs that hold one of ``words``."""
     for leaf in leaves:
         text, site = leaf.value, leaf.site
-        if type(text) is str and site.whole is None and site.named:
-            if _any_in(text, words):
-                yield Segment(leaf, text, None)
-            if "%" in text and "url" not in site.without:
-                for part in url_parts(text):
-                    if _any_in(part.text, words):
-                        yield Segment(leaf, part.text, part)
+        if type(text) is not str or site.whole is not None or not site.named:
+            continue
+        there = _any_in(text, words)
+        if there:
+            yield Segment(leaf, text, None)
+        if "%" in text and "url" not in site.without and (there or ENCODED_LETTER.search(text)):
+            for part in url_parts(text):
+                if _any_in(part.text, words):
+                    yield Segment(leaf, part.text, part)
 
 
-def _any_in(text: str, words: Collection[str]) -> bool:
+def _any_in(text: str, words: Iterable[str]) -> bool:
     folded = text.casefold()
     return any(word in folded for word in words)
 

@@ -20,7 +20,7 @@ from streamproc.redact.operators import WRITTEN
 from streamproc.redact.places import Trail, inner_trail
 from streamproc.redact.sites import Site, Sites
 
-__all__ = ["Leaf", "Opened", "Survey", "survey", "text_of"]
+__all__ = ["ENCODED_LETTER", "Leaf", "Name", "Opened", "Survey", "survey", "text_of"]
 
 LARGEST_UNSEARCHED = 999_999
 """No card, phone or account number has fewer than seven digits."""
@@ -35,10 +35,10 @@ MOST_WORDS = 1_000
 """Words of one event's names; each is looked for in all its texts, so the work grows with their
 product."""
 
-ENCODED_LETTER = re.compile(rb"%(?:25)*(?:[46][1-9A-Fa-f]|[57][0-9Aa])")
+ENCODED_LETTER = re.compile("%(?:25)*(?:[46][1-9A-Fa-f]|[57][0-9Aa])")
 """A letter of ASCII in a URL that is not written as itself: 41 to 5A and 61 to 7A."""
 
-ESCAPE = re.compile(rb'\\[u"\\]')
+ESCAPE = re.compile(r'\\[u"\\]')
 """What in JSON stands for a letter, or for what parts words."""
 
 
@@ -290,7 +290,7 @@ class _Walk:
         for word in self._words:  # any() takes twice as long
             if word in folded:
                 return True
-        return "%" in text and ENCODED_LETTER.search(text.encode()) is not None
+        return "%" in text and ENCODED_LETTER.search(text) is not None
 
     def _open(self, leaf: Leaf) -> None:
         """Lay the documents in ``leaf`` open; settle it if that is all there is to it."""
@@ -370,11 +370,11 @@ def _may_recur(names: Sequence[Name], found: Survey) -> bool:
     words = {word for _, words in names for word in words}
     if len(words) > MOST_WORDS:
         raise EventError("redact", "too_many_names")
-    raw = found.event.raw
-    if found.opened or (b"\\" in raw and ESCAPE.search(raw)):
+    text = found.event.raw.decode()
+    if found.opened or ("\\" in text and ESCAPE.search(text)):
         return True
-    if b"%" in raw and (ENCODED_LETTER.search(raw) or not all(map(str.isascii, words))):
+    if "%" in text and (ENCODED_LETTER.search(text) or not all(map(str.isascii, words))):
         return True
-    text = raw.decode().casefold()
+    text = text.casefold()
     decided = "\0".join(leaf.value for leaf in found.leaves if leaf.site.whole).casefold()
     return any(text.count(word) > decided.count(word) for word in words)
