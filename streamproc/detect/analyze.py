@@ -7,7 +7,6 @@ recognizers, entities, context words and threshold; only prose is searched for n
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +91,9 @@ class Analyzer:
             for matcher in self._matchers
         ]
         self._supporting = [supporting_strings(self._model.nlp, words) for words in self._contexts]
+        self._weak = frozenset(
+            index for index, matcher in enumerate(self._matchers) if matcher.highest < self._minimum
+        )
         self._owners = [
             (index, pattern)
             for index, matcher in enumerate(self._matchers)
@@ -133,28 +135,37 @@ class Analyzer:
     def _draft(self, text: Text) -> _Draft:
         draft = _Draft()
         candidates = self._prefilter.candidates(text.value)
-        if not candidates:
-            return draft
-        patterns = defaultdict[int, list[int]](list)
-        for candidate in candidates:
+        patterns: dict[int, list[int]] = {}
+        for candidate in sorted(candidates):
             matcher, pattern = self._owners[candidate]
-            patterns[matcher].append(pattern)
-        for matcher in sorted(patterns):
-            if found := self._matchers[matcher].find(text.value, patterns[matcher]):
+            patterns.setdefault(matcher, []).append(pattern)
+        for matcher, its_patterns in patterns.items():
+            if matcher in self._weak and not self._support(text, matcher):
+                continue  # nothing it finds can reach the minimum
+            if found := self._matchers[matcher].find(text.value, its_patterns):
                 self._weigh(text, matcher, found, draft)
         return draft
 
+    def _support(self, text: Text, matcher: int) -> bool:
+        """Return whether the field's name, or perhaps a word of the text, raises scores."""
+        return matcher in self.supported(text.context) or bool(
+            self._supporting[matcher].search(text.value.lower())
+        )
+
     def _weigh(self, text: Text, matcher: int, found: list[Finding], draft: _Draft) -> None:
         """Put what one recognizer found where it belongs in ``draft``."""
+        if not self._support(text, matcher):
+            draft.settled += found
+            return
         raised = [self._raise(finding) for finding in found]
         if matcher in self.supported(text.context):
             draft.settled += raised
         elif any(
             before.score < after.score >= self._minimum
             for before, after in zip(found, raised, strict=True)
-        ) and self._supporting[matcher].search(text.value.lower()):
+        ):
             draft.unsettled += [(matcher, finding) for finding in found]
-        else:  # no word of the text can raise them, or none high enough
+        else:  # none can be raised, or none high enough
             draft.settled += found
 
     def _raise(self, finding: Finding) -> Finding:

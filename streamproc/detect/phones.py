@@ -19,7 +19,7 @@ makes no difference: the first region's answer is everybody's.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import phonenumbers
@@ -74,10 +74,11 @@ class PhoneMatcher:
         # the cache of ``re``, and a number that is parsed compiles some anew.
         phonenumbers.enable_pattern_cache()
         self.recognizer = recognizer
+        self.highest = float(recognizer.SCORE)
         self._everywhere: Sequence[str] = recognizer.supported_regions
         self._plans = _plans(recognizer)
 
-    def find(self, text: str, patterns: Collection[int]) -> list[Finding]:
+    def find(self, text: str, patterns: Sequence[int]) -> list[Finding]:
         """See :class:`streamproc.detect.recognize.Matcher`."""
         regions = self._regions(text, extensions=1 in patterns)
         if not regions:

@@ -11,6 +11,7 @@ from presidio_analyzer import EntityRecognizer
 
 from streamproc.detect.recognizers import name_of
 from streamproc.detect.scan import ScanPattern
+from streamproc.detect.validate import validation
 from streamproc.events import Finding
 
 __all__ = [
@@ -28,6 +29,13 @@ a hundredth of that. Presidio skips a pattern that takes too long and goes on wi
 found; here the text fails, so that nothing passes unscanned."""
 
 
+_PRESIDIO = "presidio_analyzer."
+_SHORT = 128
+"""Code points of a text up to which Presidio's own patterns need no timeout, which costs 4 µs a
+pattern (5 with it, 1 without): the worst of them takes a millisecond on the worst text that long.
+A test tries. Patterns of others are always timed."""
+
+
 class Matcher(Protocol):
     """A recognizer that the prefilter can call."""
 
@@ -39,12 +47,16 @@ class Matcher(Protocol):
     def scan(self) -> Sequence[ScanPattern]:
         """Patterns one of which matches in every text in which the recognizer finds something."""
 
-    def find(self, text: str, patterns: Collection[int]) -> list[Finding]:
+    @property
+    def highest(self) -> float:
+        """The highest score a finding can have before context words raise it."""
+
+    def find(self, text: str, patterns: Sequence[int]) -> list[Finding]:
         """Return what the recognizer's ``analyze`` finds, without regard to context words.
 
         Args:
             text: The text.
-            patterns: Those of ``scan`` that can match in it, by index; at least one.
+            patterns: Those of ``scan`` that can match in it, by index, ascending; at least one.
         """
 
 
@@ -63,35 +75,29 @@ class PatternMatcher:
         self.scan = scan_patterns(recognizer)
         self._entity = str(recognizer.supported_entities[0])
         self._name = name_of(recognizer)
-        self._patterns = [(regex.compile(p.regex, flags), p.score) for p in recognizer.patterns]
+        self._patterns = [
+            (regex.compile(p.regex, flags), float(p.score)) for p in recognizer.patterns
+        ]
+        self._validate = validation(recognizer)
+        self._untimed = _SHORT if is_shipped(recognizer) else 0
+        scores = [float(pattern.score) for pattern in recognizer.patterns]
+        self.highest = max(scores) if self._validate is None else EntityRecognizer.MAX_SCORE
 
-    def find(self, text: str, patterns: Collection[int]) -> list[Finding]:
+    def find(self, text: str, patterns: Sequence[int]) -> list[Finding]:
         """See :class:`Matcher`."""
-        found = [finding for index in sorted(patterns) for finding in self._match(text, index)]
+        found = [finding for index in patterns for finding in self._match(text, index)]
         return remove_duplicates(found) if len(found) > 1 else found
 
     def _match(self, text: str, index: int) -> Iterator[Finding]:
         compiled, score = self._patterns[index]
-        for match in compiled.finditer(text, timeout=PATTERN_TIMEOUT_SECONDS):
+        timeout = PATTERN_TIMEOUT_SECONDS if len(text) > self._untimed else None
+        for match in compiled.finditer(text, timeout=timeout):
             start, end = match.span()
-            if start < end and (checked := self._check(text[start:end], score)) > 0:
-                yield Finding(start, end, self._entity, checked, self._name)
-
-    def _check(self, matched: str, score: float) -> float:
-        """Return the score of ``matched`` after the recognizer's validation; 0 if it is none.
-
-        Some validations raise on letters they did not think of: Italy's fiscal code takes the
-        Kelvin sign for a K, and has no number for it. Presidio's engine then raises too, and finds
-        nothing in the text at all; here the match stands, with its pattern's score.
-        """
-        try:
-            valid = self.recognizer.validate_result(matched)
-            invalid = self.recognizer.invalidate_result(matched)
-        except Exception:  # noqa: BLE001  # whatever it is, its text may hold what was matched
-            return score
-        if valid is not None:
-            score = EntityRecognizer.MAX_SCORE if valid else EntityRecognizer.MIN_SCORE
-        return float(EntityRecognizer.MIN_SCORE if invalid else score)
+            if start == end:
+                continue
+            valid = self._validate(match[0], score) if self._validate else score
+            if valid > 0:
+                yield Finding(start, end, self._entity, valid, self._name)
 
 
 class WholeMatcher:
@@ -101,8 +107,9 @@ class WholeMatcher:
         """Call ``recognizer`` where any pattern of ``scan`` can match."""
         self.recognizer = recognizer
         self.scan = scan
+        self.highest = EntityRecognizer.MAX_SCORE
 
-    def find(self, text: str, patterns: Collection[int]) -> list[Finding]:  # noqa: ARG002
+    def find(self, text: str, patterns: Sequence[int]) -> list[Finding]:  # noqa: ARG002
         """See :class:`Matcher`; which of the patterns can match makes no difference."""
         results = self.recognizer.analyze(text, self.recognizer.supported_entities)
         return list(findings_of(results, name_of(self.recognizer)))
@@ -120,12 +127,20 @@ def scan_patterns(recognizer: Any) -> list[ScanPattern]:
     return [ScanPattern(str(pattern.regex), flags) for pattern in recognizer.patterns]
 
 
+def is_shipped(recognizer: Any) -> bool:
+    """Return whether ``recognizer`` has the very patterns Presidio ships it with."""
+    shipped = getattr(type(recognizer), "PATTERNS", None)
+    return type(recognizer).__module__.startswith(_PRESIDIO) and recognizer.patterns is shipped
+
+
 def remove_duplicates(findings: Collection[Finding]) -> list[Finding]:
     """Return ``findings`` without those another of the same entity contains and equals in score.
 
     The same findings ``EntityRecognizer.remove_duplicates`` keeps, by descending score, then start,
     then length; of equal ones it keeps any, this the one whose recognizer is first by name.
     """
+    if len(findings) < 2:
+        return [finding for finding in findings if finding.score]
     ordered = sorted(findings, key=lambda f: (f.entity, f.start, -f.end, -f.score, f.recognizer))
     kept: list[Finding] = []
     for _, same_entity in groupby(ordered, key=lambda finding: finding.entity):
