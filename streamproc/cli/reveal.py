@@ -34,7 +34,7 @@ WHY_NOT = {
 @click.option("--reason", required=True, help="Why; stands in the audit log.")
 @click.pass_context
 def reveal(ctx: click.Context, texts: tuple[str, ...], reason: str) -> None:
-    """Decrypt what the operator `encrypt` wrote, with the key ring.
+    """Decrypt what `encrypt` wrote, and write it to the audit log.
 
     TEXTs are ciphertexts (enc_…), and each one's value is printed on a line; with `-`, JSON lines
     are read from standard input and printed with the ciphertexts in them decrypted. Every

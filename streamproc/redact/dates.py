@@ -119,11 +119,12 @@ def _read(text: str, *, day_first: bool) -> tuple[re.Match[str], date] | None:
 
 def _written(match: re.Match[str], when: date) -> str:
     text = match.string
+    digits = 2 if _pads(match["day"], match["month"], text) else 1
     parts = sorted(
         (
             (*match.span("year"), f"{when.year:04}"),
-            (*match.span("month"), _month_like(match["month"], when.month)),
-            (*match.span("day"), _number_like(match["day"], when.day)),
+            (*match.span("month"), _month_like(match["month"], when.month, digits)),
+            (*match.span("day"), f"{when.day:0{digits}}"),
         )
     )
     written: list[str] = []
@@ -134,14 +135,17 @@ def _written(match: re.Match[str], when: date) -> str:
     return "".join((*written, text[at:]))
 
 
-def _number_like(old: str, number: int) -> str:
-    # 3/9/2024 has no zeros in front, 03/09/2024 has: what has two digits stays at two.
-    return f"{number:02}" if len(old) == 2 else str(number)
+def _pads(day: str, month: str, text: str) -> bool:
+    """Return whether the 3rd is written 03: as the date does it, or is usual where it has none."""
+    numbers = [part for part in (day, month) if part.isdecimal()]
+    if any(part.startswith("0") for part in numbers):
+        return True
+    return min(map(len, numbers)) == 2 and (month.isdecimal() or f"{month}-" in text)
 
 
-def _month_like(old: str, number: int) -> str:
+def _month_like(old: str, number: int, digits: int) -> str:
     if old.isdecimal():
-        return _number_like(old, number)
+        return f"{number:0{digits}}"
     name = MONTHS[number - 1]
     letters = old.rstrip(".")
     if len(letters) == SHORT:

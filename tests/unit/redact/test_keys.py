@@ -25,7 +25,7 @@ def test_a_ring_is_read_as_it_was_written() -> None:
 
 def test_a_ring_never_shows_its_keys() -> None:
     shown = repr(KeyRing("k1", {"k1": SECRET}))
-    assert shown == "KeyRing(active='k1')"
+    assert shown == "KeyRing(active='k1', overlap=())"
 
 
 def test_each_purpose_and_each_key_has_a_subkey_of_its_own() -> None:
