@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test faults parity docs bench eval kafka lock clean
+.PHONY: help setup demo check test faults parity docs bench soak eval kafka lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -53,6 +53,9 @@ docs: $(READY) ## Write the generated parts of the README.
 
 bench: $(READY) ## Measure, beside plain Faust with Presidio and a bare loop.
 	$(BIN)/python tests/bench/worker.py
+
+soak: $(READY) ## Search 300,000 texts for names; memory has to stay flat.
+	$(BIN)/python tests/bench/names.py --texts 300000
 
 eval: $(READY) ## Measure detection and redaction on labelled data, beside Presidio's default.
 	$(BIN)/streamproc eval --data $(DATA)

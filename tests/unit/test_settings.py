@@ -19,7 +19,13 @@ from streamproc.settings import (
 
 SECRET = "secret-of-nobody"
 UNITS = ("_seconds", "_hours", "_bytes", "_characters", "_records", "_rows", "_entries")
-COUNTS = {"topics.partitions", "topics.replication", "limits.depth", "worker.retries"}
+COUNTS = {
+    "topics.partitions",
+    "topics.replication",
+    "detect.processes",
+    "limits.depth",
+    "worker.retries",
+}
 """Numbers whose name is what is counted."""
 
 
