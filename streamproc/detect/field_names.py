@@ -78,9 +78,9 @@ _PHRASES: Mapping[str, str] = MappingProxyType(
             "geolocation, geopoint"
         ),
         "password": (
-            "password, passwd, passwort, contrasena, passphrase, passcode, pwd, secret, api key, "
-            "access key, private key, access token, refresh token, auth token, session token, "
-            "bearer token"
+            "password, passwd, passwort, contrasena, passphrase, passcode, pwd, secret, "
+            "secret key, api key, access key, private key, access token, refresh token, "
+            "auth token, session token, bearer token"
         ),
     }
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import permutations
+from unicodedata import combining, normalize
 
 from streamproc.events import Finding
 
@@ -14,6 +16,8 @@ _ENTITY, _SCORE, _RECOGNIZER, _STEP = "PERSON", 0.85, "SiblingName", "sibling"
 _SHORTEST = 3
 """Code points of the shortest name looked for; shorter ones are in too many words' company."""
 
+_PUNCTUATION = ".,;:()\"'"
+_VOWELS = frozenset("aeiouy")
 _ALSO_WORDS = frozenset(
     {
         "april",
@@ -46,15 +50,30 @@ _ALSO_WORDS = frozenset(
 )
 """Given names that are English words too: looked for with a capital only."""
 
-_BETWEEN_NAMES = re.compile(r",?\s+|,")
-"""What may stand between two names that are one person's: ``Jane Doe``, ``Doe, Jane``."""
+_BETWEEN_NAMES = re.compile(r",?\s+|[,._-]")
+"""What may stand between two names that are one person's: ``Jane Doe``, ``Doe, Jane``, ``j.d``."""
+
+_MOST_JOINED = 8
+"""Names of an event that are looked for joined, as the work grows with their square. An event that
+states more of them is about many people, and has account names for none."""
+
+_WORD_STARTS = frozenset(
+    {"bl", "br", "ch", "cl", "cr", "dr", "dw", "fl", "fr", "gh", "gl", "gn", "gr", "kn", "ph", "pl"}
+    | {"pn", "pr", "ps", "rh", "sc", "sh", "sk", "sl", "sm", "sn", "sp", "sq", "st", "sv", "sw"}
+    | {"th", "tr", "ts", "tw", "wh", "wr"}
+)
+"""Two consonants that English words begin with: an initial and a surname that begin so may be one,
+such as ``price`` of a P. Rice."""
 
 
 def find_known(text: str, values: Sequence[str]) -> tuple[Finding, ...]:
     """Return where names of ``values`` stand in ``text``, sorted by start, not overlapping.
 
-    Names are found as whole words, in any case; ``values`` of several words as a whole and word by
-    word, and names that follow each other as one finding. Costs 1 µs a name where none is found.
+    Names are found as whole words, in any case, with their accents and without; ``values`` of
+    several words as a whole and word by word. Names that follow each other are one finding, with a
+    short name or an initial beside them: ``Doe, Jane``, ``jane.doe``, ``Jane Li``, ``J. Doe``. Two
+    in one word are found too (``janedoe``), and an initial with a name unless that may be a word
+    (``jdoe``). Costs 1 µs a name where none is found.
 
     Args:
         text: A free text of the event.
@@ -64,16 +83,13 @@ def find_known(text: str, values: Sequence[str]) -> tuple[Finding, ...]:
         Findings of ``PERSON``, score 0.85, recognizer ``SiblingName``, step ``sibling``.
     """
     folded = text.casefold()
-    names = {name for value in values for name in _names(value.casefold()) if name in folded}
-    if not names:
-        return ()
-    # Longest first: an alternative that is found hides the shorter ones at that place.
-    pattern = "|".join(map(re.escape, sorted(names, key=lambda name: (-len(name), name))))
+    names = _names(values)
+    if not any(name in folded for name in names if len(name) >= _SHORTEST):
+        return ()  # whatever else is looked for has one of these in it
     offsets = _offsets(text, folded)
-    matches = re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", folded)
     spans = (
         (offsets[match.start()], offsets[match.end()])
-        for match in matches
+        for match in _pattern(names).finditer(folded)
         if match[0] not in _ALSO_WORDS or text[offsets[match.start()]].isupper()
     )
     return tuple(
@@ -82,11 +98,51 @@ def find_known(text: str, values: Sequence[str]) -> tuple[Finding, ...]:
     )
 
 
-def _names(value: str) -> Iterator[str]:
-    words = value.split()
-    yield from (word for word in words if len(word) >= _SHORTEST)
-    if len(words) > 1:
-        yield " ".join(words)
+def _names(values: Iterable[str]) -> list[str]:
+    """Return the words of ``values``, and of each all as one, with accents and without."""
+    names: dict[str, None] = {}
+    for value in values:
+        folded = value.casefold()
+        for form in (folded,) if folded.isascii() else (folded, _without_accents(folded)):
+            words = form.split()
+            if len(words) > 1:
+                names[" ".join(words)] = None
+            for word in words:
+                names[word.strip(_PUNCTUATION)] = None
+    names.pop("", None)
+    return list(names)
+
+
+def _without_accents(value: str) -> str:
+    return "".join(c for c in normalize("NFKD", value) if not combining(c))
+
+
+def _pattern(names: Iterable[str]) -> re.Pattern[str]:
+    """Return what finds ``names`` in folded text, alone, joined, and with others beside them."""
+    long = {name for name in names if len(name) >= _SHORTEST}
+    words = {name for name in long if name.isalpha()}
+    whole = _any_of(long | set(_account_names(words)))
+    initial = _any_of({word[0] for word in words})
+    short = _any_of({name for name in names if len(name) < _SHORTEST})
+    # An initial alone may be the article of "a smith": there is a dot to it, or what joins names.
+    before = rf"(?:{initial})(?:\.\s?|[_-])|(?:{short})[\s._-]"
+    after = rf"[\s._-](?:{short}|(?:{initial})\.)|[._-](?:{initial})"
+    return re.compile(rf"(?<![^\W_])(?:{before})?(?:{whole})(?:(?:{after})(?![^\W_]))?(?![^\W_])")
+
+
+def _any_of(names: Collection[str]) -> str:
+    # Longest first: an alternative that is found hides the shorter ones at that place.
+    return "|".join(map(re.escape, sorted(names, key=lambda name: (-len(name), name)))) or r"(?!)"
+
+
+def _account_names(words: Collection[str]) -> Iterator[str]:
+    if len(words) > _MOST_JOINED:
+        return
+    for one, other in permutations(sorted(words), 2):
+        yield one + other
+        start = one[0] + other[0]
+        if start not in _WORD_STARTS and not _VOWELS.intersection(start):
+            yield one[0] + other
 
 
 def _offsets(text: str, folded: str) -> Sequence[int]:
