@@ -14,6 +14,8 @@ A :class:`Detector` answers for a whole batch at once, through these steps, each
 ``language``    the language models: named entities for prose, lemmas for context
 ``entities``    spaCy's entity recognizer, its decisions made for a whole batch at once
 ``pool``        processes that read names, where there are cores for them
+``gates``       findings that luck explains are taken away: numbers, versions, words with a dot
+``evidence``    values that look like what their field's name announces (``field_names``)
 ``overlaps``    findings that overlap become findings that do not
 ==============  ===================================================================================
 
