@@ -28,7 +28,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("streamproc.cli.worker:worker", "Run a worker: raw topic to loader topic."),
     "load": ("streamproc.cli.load:load", "Run a loader: loader topic to warehouse."),
     "redact": ("streamproc.cli.redact:redact", "Redact JSON lines, offline."),
-    "scan": ("streamproc.cli.scan:scan", "Tell what personal data is where in JSON lines."),
+    "scan": (
+        "streamproc.cli.scan:scan",
+        "Tell what personal data is where in JSON lines, never a value.",
+    ),
     "eval": (
         "streamproc.cli.eval:evaluate",
         "Measure detection and redaction on labelled data.",

@@ -114,8 +114,7 @@ def _datasets(files: Sequence[Path], limit: int | None) -> Iterator[Dataset]:
 def _systems(settings: Settings, *, baseline: bool) -> list[System]:
     import secrets
 
-    from streamproc.assemble import load_rules, make_pipeline
-    from streamproc.detect import Detector, Recognition
+    from streamproc.assemble import load_rules, make_detector, make_pipeline
     from streamproc.evaluate.systems import (
         PRESIDIO_DEFAULTS,
         PRESIDIO_THRESHOLD,
@@ -125,16 +124,13 @@ def _systems(settings: Settings, *, baseline: bool) -> list[System]:
     from streamproc.identity import View
     from streamproc.redact import KeyRing
     from streamproc.redact.keys import KEY_BYTES
-    from streamproc.settings import cache_directory
 
     ring = KeyRing("k1", {"k1": secrets.token_bytes(KEY_BYTES)})
-    pipeline = make_pipeline(settings, ring, View())
     ruleset = load_rules(settings)
-    recognition = Recognition(
-        ruleset.entities | PRESIDIO_DEFAULTS, PRESIDIO_THRESHOLD, own=ruleset.recognizers
-    )
-    detector = Detector(recognition, cache=cache_directory(settings))
-    ours = Streamproc(pipeline, detector)
+    pipeline = make_pipeline(settings, ring, View(), ruleset)
+    # The default of Presidio looks for more than a ruleset has to, and is measured on it.
+    more = {"entities": ruleset.entities | PRESIDIO_DEFAULTS, "minimum_score": PRESIDIO_THRESHOLD}
+    ours = Streamproc(pipeline, make_detector(settings, ruleset.model_copy(update=more)))
     return [ours, Presidio()] if baseline else [ours]
 
 

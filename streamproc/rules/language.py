@@ -179,17 +179,17 @@ class Ruleset(Statement):
     rules: tuple[Rule, ...] = ()
     """First match wins: among the rules of one kind, the first that matches a field decides."""
 
-    _recognizers: tuple[Definition, ...] = ()
+    _recognizers: Recognizers = Recognizers()
 
     def model_post_init(self, context: object) -> None:
-        """Keep the recognizers that find what is searched."""
+        """Keep the recognizers there are: a copy may search for other entities."""
         if isinstance(context, Recognizers):
-            self._recognizers = context.finding(self.entities)
+            self._recognizers = context
 
     @property
     def recognizers(self) -> tuple[Definition, ...]:
         """The own recognizers it searches with, beside Presidio's."""
-        return self._recognizers
+        return self._recognizers.finding(self.entities)
 
     @property
     def fingerprint(self) -> str:
