@@ -1,3 +1,4 @@
+import json
 import stat
 import tomllib
 from pathlib import Path
@@ -60,6 +61,66 @@ def test_no_key_is_printed(tmp_path: Path) -> None:
     result = generate("--file", files[0], "--dead-letters", files[1])
     ring = parse_key_ring(files[0].read_text(), "ring")
     assert ring.active == "k1"
-    secret = files[0].read_text().split('"')[7]
+    secret = json.loads(files[0].read_text())["keys"]["k1"]
     assert secret not in result.output
     assert files[1].read_text().strip() not in result.output
+
+
+@pytest.fixture
+def ring_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "ring.json"
+    generate("--file", file)
+    monkeypatch.setenv("STREAMPROC_KEYS_FILE", str(file))
+    return file
+
+
+def states(*arguments: str) -> dict[str, str]:
+    result = CliRunner().invoke(main, ["keys", *arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    return {row["key"]: row["state"] for row in json.loads(result.stdout)["keys"]}
+
+
+def test_a_rotation_adds_a_key_and_retiring_ends_the_overlap_of_the_one_before(
+    ring_file: Path,
+) -> None:
+    before = parse_key_ring(ring_file.read_text(), "ring")
+    assert states("rotate") == {"k1": "overlap", "k2": "active"}
+    assert states("rotate", "--name", "spring24") == {
+        "k1": "overlap",
+        "k2": "overlap",
+        "spring24": "active",
+    }
+    assert states("retire", "k1") == {"k1": "old", "k2": "overlap", "spring24": "active"}
+    assert states("list") == {"k1": "old", "k2": "overlap", "spring24": "active"}
+    after = parse_key_ring(ring_file.read_text(), "ring")
+    assert after.secrets["k1"] == before.secrets["k1"]
+    assert stat.S_IMODE(ring_file.stat().st_mode) == 0o600
+    assert list(ring_file.parent.iterdir()) == [ring_file]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["rotate", "--name", "k1"], ["rotate", "--name", "k_2"], ["retire", "k1"]]
+)
+def test_a_name_that_cannot_be_used_changes_nothing(ring_file: Path, arguments: list[str]) -> None:
+    before = ring_file.read_text()
+    assert CliRunner().invoke(main, ["keys", *arguments]).exit_code == 2
+    assert ring_file.read_text() == before
+
+
+def test_keys_are_listed_without_their_secrets(ring_file: Path) -> None:
+    ring = parse_key_ring(ring_file.read_text(), "ring")
+    for arguments in (["list"], ["list", "--json"]):
+        printed = CliRunner().invoke(main, ["keys", *arguments]).stdout
+        assert "k1" in printed
+        assert "active" in printed
+        assert ring.derive("check")[:4].hex() in printed
+        assert json.loads(ring_file.read_text())["keys"]["k1"] not in printed
+
+
+def test_a_ring_that_is_set_and_not_in_a_file_is_not_rotated(
+    ring_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMPROC_KEYS_RING", ring_file.read_text())
+    result = CliRunner().invoke(main, ["keys", "rotate"])
+    assert result.exit_code == 2
+    assert "change the ring where it is kept" in result.stderr

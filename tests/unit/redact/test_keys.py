@@ -14,6 +14,11 @@ def text(active: str = "k1", **keys: object) -> str:
     return json.dumps({"active": active, "keys": keys})
 
 
+def text_of_overlap(*overlap: object) -> str:
+    keys = {"k1": base64_of(SECRET), "k2": base64_of(OTHER)}
+    return json.dumps({"active": "k1", "overlap": overlap, "keys": keys})
+
+
 def base64_of(secret: bytes) -> str:
     return base64.b64encode(secret).decode()
 
@@ -21,6 +26,33 @@ def base64_of(secret: bytes) -> str:
 def test_a_ring_is_read_as_it_was_written() -> None:
     secrets = {"k1": SECRET, "k2": OTHER}
     assert parse_key_ring(write_key_ring("k2", secrets), "ring") == KeyRing("k2", secrets)
+
+
+def test_keys_that_overlap_are_read_as_they_were_written() -> None:
+    secrets = {"k1": SECRET, "k2": OTHER}
+    written = write_key_ring("k2", secrets, ["k1"])
+    assert parse_key_ring(written, "ring") == KeyRing("k2", secrets, ("k1",))
+
+
+def test_a_rotation_starts_an_overlap_and_retiring_ends_it() -> None:
+    rotated = KeyRing("k1", {"k1": SECRET}).rotated("k2", OTHER)
+    assert rotated == KeyRing("k2", {"k1": SECRET, "k2": OTHER}, ("k1",))
+    again = rotated.rotated("k3", bytes(32))
+    assert again.overlap == ("k2", "k1")
+    assert again.retired("k1").overlap == ("k2",)
+    assert again.retired("k1").secrets == again.secrets
+
+
+@pytest.mark.parametrize("name", ["k1", "k_2", "", "k" * 17])
+def test_a_key_that_is_there_or_has_no_name_is_not_added(name: str) -> None:
+    with pytest.raises(ValueError, match="new name"):
+        KeyRing("k1", {"k1": SECRET}).rotated(name, OTHER)
+
+
+@pytest.mark.parametrize("name", ["k1", "k2"])
+def test_only_a_key_that_overlaps_is_retired(name: str) -> None:
+    with pytest.raises(ValueError, match="overlaps"):
+        KeyRing("k1", {"k1": SECRET}).retired(name)
 
 
 def test_a_ring_never_shows_its_keys() -> None:
@@ -52,6 +84,10 @@ def test_each_purpose_and_each_key_has_a_subkey_of_its_own() -> None:
         (text("k_1", k_1=base64_of(SECRET)), "letters and digits"),
         (text(["k1"], k1=base64_of(SECRET)), "expected the name of one of the keys"),  # type: ignore[arg-type]
         ('{"active": "k1", "keys": {"k1": "a", "k1": "b"}}', "twice"),
+        (text_of_overlap("k1"), "keys that are not active"),
+        (text_of_overlap("k3"), "a list of names of keys"),
+        (text_of_overlap("k2", "k2"), "a list of names of keys"),
+        (text_of_overlap(7), "a list of names of keys"),
     ],
 )
 def test_a_ring_that_cannot_be_used_is_refused(content: str, message: str) -> None:
