@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from streamproc.evaluate.datasets import TEXT_PATH, Case, Dataset, Gold, value_at
-from streamproc.evaluate.labels import NOT_COMPARED
+from streamproc.evaluate.labels import NOT_COMPARED, kind_of
 from streamproc.evaluate.leaks import Output
 from streamproc.evaluate.metrics import Matches, Share, Span, match_spans, overlaps, uncovered
 from streamproc.evaluate.systems import Refused, System
@@ -163,7 +163,7 @@ def _count_spans(figures: Figures, case: Case, text: str, found: Sequence[Span])
         entity.covered += Share(not any(text[at].isalnum() for at in missed), 1)
     for span in found:
         entity = figures.entities.setdefault(span.entity, Entity())
-        same = [other for other in gold if other.entity == span.entity]
+        same = [other for other in gold if kind_of(other.entity) == kind_of(span.entity)]
         entity.precise += Share(overlaps(span, same), 1)
     assert figures.spans is not None
     compared = [span for span in gold if span.entity not in NOT_COMPARED]

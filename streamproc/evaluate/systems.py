@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from streamproc.detect import Detector, Recognition, Text, key_words
+from streamproc.evaluate.datasets import TEXT_PATH
 from streamproc.evaluate.metrics import Span
 from streamproc.events import DeadLetter, Dropped, Micros, Origin, Record
 from streamproc.pipeline import Pipeline
@@ -27,6 +29,12 @@ PRESIDIO_DEFAULTS = frozenset(
 
 PRESIDIO_THRESHOLD = 0.4
 """The score from which on findings count, as in the figures published for it."""
+
+TEXT_CONTEXT = key_words(str(TEXT_PATH[-1]))
+"""The words of the key that texts stand under."""
+
+REMEMBERED = 1024
+"""Texts that are remembered between a batch's redaction and the search of its texts."""
 
 
 class Refused(NamedTuple):
@@ -67,7 +75,7 @@ class Streamproc:
         """Return the detector's findings."""
         return [
             [Span(finding.start, finding.end, finding.entity) for finding in findings]
-            for findings in self._detector.detect([Text(text) for text in texts])
+            for findings in self._detector.detect([Text(text, TEXT_CONTEXT) for text in texts])
         ]
 
     def redact(self, bodies: Sequence[Body]) -> list[Body | Refused]:
@@ -103,10 +111,12 @@ class Presidio:
         from streamproc.detect.recognizers import reference_engine  # noqa: PLC0415
 
         self._engine = reference_engine(Recognition(PRESIDIO_DEFAULTS, PRESIDIO_THRESHOLD))
+        # A case's text is asked for twice, what all cases have in common ever again.
+        self._spans = lru_cache(maxsize=REMEMBERED)(self._analyzed)
 
     def find(self, texts: Sequence[str]) -> list[list[Span]]:
         """Return the findings of each text, taken alone."""
-        return [self._find(text, ()) for text in texts]
+        return [list(self._spans(text, TEXT_CONTEXT)) for text in texts]
 
     def redact(self, bodies: Sequence[Body]) -> list[Body | Refused]:
         """Return the events with each text redacted."""
@@ -115,21 +125,21 @@ class Presidio:
             for body in bodies
         ]
 
-    def _find(self, text: str, context: Sequence[str]) -> list[Span]:
+    def _analyzed(self, text: str, context: tuple[str, ...]) -> tuple[Span, ...]:
         found = self._engine.analyze(text, "en", context=list(context))
-        return [Span(result.start, result.end, result.entity_type) for result in found]
+        return tuple(Span(result.start, result.end, result.entity_type) for result in found)
 
-    def _redacted(self, value: Any, context: Sequence[str]) -> Any:
+    def _redacted(self, value: Any, context: tuple[str, ...]) -> Any:
         if isinstance(value, dict):
             return {key: self._redacted(below, key_words(key)) for key, below in value.items()}
         if isinstance(value, list):
             return [self._redacted(item, context) for item in value]
         return self._replaced(value, context) if isinstance(value, str) else value
 
-    def _replaced(self, text: str, context: Sequence[str]) -> str:
+    def _replaced(self, text: str, context: tuple[str, ...]) -> str:
         pieces: list[str] = []
         at = 0
-        for span in sorted(self._find(text, context)):
+        for span in sorted(self._spans(text, context)):
             if span.start >= at:
                 pieces += text[at : span.start], f"<{span.entity}>"
             at = max(at, span.end)

@@ -141,6 +141,16 @@ def test_a_finding_of_another_kind_covers_and_is_not_precise() -> None:
     assert measured["LOCATION"].precise == Share(0, 1)
 
 
+def test_an_address_taken_for_a_place_is_precise() -> None:
+    address = Meaning("ADDRESS", direct=True)
+    measured = figures(
+        of_texts(text_case("in Springfield", Springfield=address)), Springfield="LOCATION"
+    )
+
+    assert measured.entities["LOCATION"].precise == Share(1, 1)
+    assert measured.entities["ADDRESS"].overlapped == Share(1, 1)
+
+
 def test_titles_do_not_count_where_any_personal_data_does() -> None:
     measured = figures(of_texts(text_case("Frau Jane", Frau=TITLE, Jane=PERSON)), Jane="PERSON")
 
