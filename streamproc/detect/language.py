@@ -6,8 +6,9 @@ at twice the cost of names.
 
 With spaCy's models the entity recognizer is read by ``entities``, inside the very pipeline that
 Presidio's engine runs, so Presidio finds the same through it. It sees words only: the sentence
-borders of the parser, which it would never cross, cost three times what they are worth. With and
-without them, 7 of 2,564 named entities differ in the 1,754 texts of synth_v2 and WNUT-17.
+borders of the parser, which names never cross, cost as much again and more. Of the 1,484 persons,
+places, groups and dates that the small model finds in the 1,754 texts of synth_v2 and WNUT-17, 4
+are lost without them, and 2 others found.
 """
 
 from __future__ import annotations
