@@ -1,4 +1,4 @@
-"""The reference of settings in the README, made from the code.
+"""The reference of settings and operators in the README, made from the code.
 
 python tests/docs/reference.py    writes it into the README
 """
@@ -6,39 +6,121 @@ python tests/docs/reference.py    writes it into the README
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from redaction import RING
+
+from streamproc.events import Subject
+from streamproc.redact import Tokens
+from streamproc.redact.operators import rewritten
+from streamproc.rules import Action, parse_ruleset
+from streamproc.rules.operators import OPERATORS
 from streamproc.settings import Settings, setting_names, variable_name
 
 README = Path(__file__).parents[2] / "README.md"
-BETWEEN = re.compile(r"(?<=<!-- settings -->\n).*(?=<!-- /settings -->)", re.DOTALL)
+
+EXAMPLES = [
+    # as a ruleset writes it, what the value is, the value
+    ("replace", "EMAIL_ADDRESS", "jane@example.com"),
+    ('{replace: {template: "[{entity}]"}}', "EMAIL_ADDRESS", "jane@example.com"),
+    ("redact", "EMAIL_ADDRESS", "jane@example.com"),
+    ("{mask: {keep_last: 4}}", "CREDIT_CARD", "4111 1111 1111 1111"),
+    ('{mask: {skip: "@."}}', "EMAIL_ADDRESS", "jane@example.com"),
+    ("hash", "EMAIL_ADDRESS", "jane@example.com"),
+    ("encrypt", "PERSON", "Jane"),
+    ("{format_preserve: {keep_last: 4}}", "CREDIT_CARD", "4111 1111 1111 1111"),
+    ("truncate_ip", "IP_ADDRESS", "192.0.2.10"),
+    ("truncate_ip", "IP_ADDRESS", "2001:db8:1:2:3::4"),
+    ("{date_shift: {days: 30}}", "DATE_TIME", "9 March 2024"),
+    ("{generalise: {dates: month}}", "DATE_TIME", "9 March 2024"),
+    ("{generalise: {numbers: 10}}", "AGE", "37"),
+]
+
+RULESET = """
+version: 1
+name: example
+entities: [PERSON]
+operators: {default: %s}
+"""
 
 
-def reference() -> str:
+def settings_reference() -> str:
     """Return the table of all settings."""
     lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
     defaults = Settings()
     for section, name in setting_names():
         table = getattr(defaults, section)
-        meaning = type(table).model_fields[name].description or ""
-        lines.append(
-            f"| `{section}.{name}` | {_shown(getattr(table, name))} | {' '.join(meaning.split())} |"
-        )
+        lines.append(_row(f"{section}.{name}", getattr(table, name), type(table), name))
     example = variable_name("kafka", "brokers")
     return "\n".join(lines) + f"\n\nThe variable of `kafka.brokers` is `{example}`, and so on.\n"
 
 
+def operators_reference() -> str:
+    """Return what each operator does, an example of most of them, and their options."""
+    said = [f"| `{name}` | {_text(model.__doc__)} |" for name, model in OPERATORS.items()]
+    shown = [f"| `{written}` | `{value}` | {new} |" for written, value, new in examples()]
+    options = [
+        _row(f"{name}.{option}", model.model_fields[option].default, model, option)
+        for name, model in OPERATORS.items()
+        for option in model.model_fields
+        if option != "name"
+    ]
+    tables = [
+        ["| operator | what it does |", "| --- | --- |", *said],
+        ["| written | makes of | this |", "| --- | --- | --- |", *shown],
+        ["| option | default | meaning |", "| --- | --- | --- |", *options],
+    ]
+    return "\n\n".join("\n".join(table) for table in tables) + "\n"
+
+
+def examples() -> Iterator[tuple[str, str, str]]:
+    """Yield each example as it is written, its value, and what really becomes of that."""
+    tokens = Tokens(RING)
+    subject = Subject(tokens.of_identifier("u-7"), None, None)
+    for written, entity, value in EXAMPLES:
+        operator = parse_ruleset(RULESET % written, "example.yaml").operators["default"]
+        new = rewritten(Action("example", entity, operator), value, tokens, subject)
+        yield written, value, f"`{new}`" if new else "nothing"
+
+
+PARTS = {"settings": settings_reference, "operators": operators_reference}
+"""What stands in the README between ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
+
+
+def between(name: str) -> re.Pattern[str]:
+    """Return what finds the part ``name`` of the README."""
+    return re.compile(rf"(?<=<!-- {name} -->\n).*(?=<!-- /{name} -->)", re.DOTALL)
+
+
+def _row(name: str, default: Any, model: type[BaseModel], field: str) -> str:
+    return f"| `{name}` | {_shown(default)} | {_text(model.model_fields[field].description)} |"
+
+
 def _shown(value: Any) -> str:
-    return "" if value is None or isinstance(value, SecretStr) else f"`{value}`"
+    if value is None or isinstance(value, SecretStr):
+        return ""
+    return f"`{str(value).lower()}`" if isinstance(value, bool) else f"`{value}`"
+
+
+def _text(documentation: str | None) -> str:
+    return " ".join((documentation or "").replace("``", "`").split())
 
 
 def main() -> None:
     """Write the reference into the README."""
     text = README.read_text(encoding="utf-8")
-    README.write_text(BETWEEN.sub(lambda _: reference(), text), encoding="utf-8")
+    for name, made in PARTS.items():
+        before, _, rest = text.partition(f"<!-- {name} -->\n")
+        after = rest[rest.index(f"<!-- /{name} -->") :]
+        text = f"{before}<!-- {name} -->\n{made()}{after}"
+    README.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from docs.reference import BETWEEN, README, reference
+from docs.reference import PARTS, README, between
 from readme import Example, blocks, run
 
 from streamproc.shipped import shipped
@@ -15,11 +15,12 @@ def test_commands_of_the_readme_do_as_shown(block: list[Example], tmp_path: Path
     run(block, tmp_path, {"SHIPPED_RULES": str(shipped("rules"))})
 
 
-def test_the_reference_of_settings_is_up_to_date() -> None:
-    found = BETWEEN.search(README.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("part", PARTS)
+def test_the_generated_parts_are_up_to_date(part: str) -> None:
+    found = between(part).search(README.read_text(encoding="utf-8"))
 
     assert found is not None
-    assert found[0] == reference(), "run: make docs"
+    assert found[0] == PARTS[part](), "run: make docs"
 
 
 def test_every_file_that_is_named_is_there() -> None:
