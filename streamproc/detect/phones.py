@@ -19,7 +19,7 @@ makes no difference: the first region's answer is everybody's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import phonenumbers
@@ -43,11 +43,15 @@ superset; for ``scan``, case ignored."""
 EXTENSION = r"\d[\s,]*(?:;ext=|e?xt|anexo|int|#|[^\x00-\x7f])"
 """A digit and what may begin an extension, a superset; for ``scan``, case ignored."""
 
-_ROW = re.compile(rf"\d(?:[{_PUNCTUATION}]{{0,4}}\d)*", re.IGNORECASE)
+_FEWEST_DIGITS = 4
+_ROW = re.compile(rf"\d(?:[{_PUNCTUATION}]{{0,4}}\d){{{_FEWEST_DIGITS - 1},}}", re.IGNORECASE)
 _VIABLE = re.compile(rf"\d(?:[{_PUNCTUATION}]{{0,4}}\d){{2}}", re.IGNORECASE)
 """What a number begins with, whatever follows (``phonenumberutil._VALID_PHONE_NUMBER``), but for
 those of two digits, which no numbering plan has."""
 _BLOCK = re.compile("[0-9]+")
+_OTHER_DIGIT = re.compile("(?![0-9])\\d")
+_PLAIN = re.compile(rf"(?:[0-9]|(?![x~\uff5e])[{_PUNCTUATION}])+")
+"""Digits and signs none of which can begin an extension."""
 _PLUS = re.compile(rf"[+\uff0b][{_PUNCTUATION}+\uff0b]{{0,10}}\d", re.IGNORECASE)
 _EXTENSION = re.compile(
     r"\d[ \xa0\t,-]*(?:;ext=|e?xt|anexo|int|#|\uff45?\uff58\uff54|\u0434\u043e\u0431"
@@ -75,8 +79,11 @@ class PhoneMatcher:
         phonenumbers.enable_pattern_cache()
         self.recognizer = recognizer
         self.highest = float(recognizer.SCORE)
-        self._everywhere: Sequence[str] = recognizer.supported_regions
         self._plans = _plans(recognizer)
+        self._sharing = [  # once, because it takes 40 µs to hash a plan
+            (plan, [region for region, its_plan in self._plans.items() if its_plan == plan])
+            for plan in dict.fromkeys(self._plans.values())
+        ]
 
     def find(self, text: str, patterns: Sequence[int]) -> list[Finding]:
         """See :class:`streamproc.detect.recognize.Matcher`."""
@@ -94,13 +101,13 @@ class PhoneMatcher:
     def _regions(self, text: str, *, extensions: bool) -> Sequence[str]:
         """Return the regions in which ``text`` can hold a number."""
         if (extensions and _EXTENSION.search(text)) or _PLUS.search(text):
-            return self._everywhere if _VIABLE.search(text) else ()
+            return list(self._plans) if _VIABLE.search(text) else []
         digits = _digits(text)
         if digits is None:
-            return self._everywhere
+            return list(self._plans)
         return [
             region
-            for plan, regions in self._plans.items()
+            for plan, regions in self._sharing
             if plan is None or any(admits(plan, each) for each in digits)
             for region in regions
         ]
@@ -109,27 +116,41 @@ class PhoneMatcher:
         """Return start and end of every number, which may overlap: regions read digits apart."""
         found: set[tuple[int, int]] = set()
         for region in regions:
-            spans = list(self._search(text, region))
+            search = _Search(text, region, self.recognizer.leniency, self._plans[region])
+            spans = [(match.start, match.end) for match in search]
             found.update(spans)
             if spans == [(0, len(text))] and text.startswith(_PLUS_SIGNS):
                 break
         return found
 
-    def _search(self, text: str, region: str) -> Iterator[tuple[int, int]]:
-        for match in phonenumbers.PhoneNumberMatcher(
-            text, region, leniency=self.recognizer.leniency
-        ):
-            yield match.start, match.end
+
+class _Search(phonenumbers.PhoneNumberMatcher):
+    """The library's matcher, which does not parse what a numbering plan does not admit.
+
+    That bounds what a text can cost: it tries a row of 20 digits in 20 places (``1/1/1/1/…``), at
+    15 µs each and once for each region, 3 s for 32,768 characters. If a new version of the library
+    calls the overridden method otherwise, the findings are the same, and a test says so.
+    """
+
+    def __init__(self, text: str, region: str, leniency: int, plan: NumberingPlan | None) -> None:
+        super().__init__(text, region, leniency)
+        self._plan = plan
+
+    def _parse_and_verify(
+        self, candidate: str, offset: int
+    ) -> phonenumbers.PhoneNumberMatch | None:
+        if self._plan and _PLAIN.fullmatch(candidate):
+            digits = "".join(_BLOCK.findall(candidate))
+            if not admits(self._plan, digits):
+                return None
+        return super()._parse_and_verify(candidate, offset)
 
 
-def _plans(recognizer: Any) -> dict[NumberingPlan | None, list[str]]:
-    """Return the regions to search by numbering plan; None for those that have to be asked."""
-    plans: dict[NumberingPlan | None, list[str]] = {}
-    for region in recognizer.supported_regions:
-        strict = recognizer.leniency >= phonenumbers.Leniency.VALID
-        plan = numbering_plan(region) if strict else None
-        plans.setdefault(plan, []).append(region)
-    return plans
+def _plans(recognizer: Any) -> dict[str, NumberingPlan | None]:
+    """Return the regions to search and their plans, None for those that have to be asked."""
+    strict = recognizer.leniency >= phonenumbers.Leniency.VALID
+    regions: Sequence[str] = recognizer.supported_regions
+    return {region: numbering_plan(region) if strict else None for region in regions}
 
 
 def _digits(text: str) -> set[str] | None:
@@ -144,11 +165,10 @@ def _digits(text: str) -> set[str] | None:
         # A number beside a letter is none; parts of the row that do not touch it may be some.
         first = 1 if start and _BESIDE_NO_NUMBER.match(text, start - 1) else 0
         last = len(blocks) - 1 if _BESIDE_NO_NUMBER.match(text, end) else len(blocks)
-        found.update(
-            "".join(blocks[i:j]) for i in range(first, last) for j in range(i + 1, last + 1)
-        )
+        parts = ("".join(blocks[i:j]) for i in range(first, last) for j in range(i + 1, last + 1))
+        found.update(part for part in parts if len(part) >= _FEWEST_DIGITS)
     return found
 
 
 def _is_plain(row: str) -> bool:
-    return row.isascii() and row.count("x") + row.count("X") <= _MOST_CARRIERS
+    return not _OTHER_DIGIT.search(row) and row.count("x") + row.count("X") <= _MOST_CARRIERS

@@ -1,4 +1,5 @@
 import re
+from time import thread_time
 from typing import Any
 
 import phonenumbers
@@ -58,6 +59,9 @@ TEXTS = [
     "+1 212 555 0123 / +44 20 7946 0958",
     "+1 212 555 0123+1 212 555 0124",
     "(((212) 555-0123",
+    "030\u00a0123456",
+    "030\u2013123456\uff5e12",
+    "1/2/030 123456/212 555-0123",
     "2 1 2 5 5 5 0 1 2 3",
     "0 1",
     "310-1234",  # Canada's short numbers are valid in every region of +1
@@ -82,6 +86,26 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_same_numbers_as_presidio(text: str) -> None:
     assert ours(text) == reference(text)
+
+
+@pytest.mark.parametrize("piece", ["1/", "1 (2", "123 ext 1 ", "1\u20131", "1 ext 1 ", "+1 "])
+def test_hostile_texts_take_bounded_time(piece: str) -> None:
+    matcher = PhoneMatcher(PhoneRecognizer())
+    text = (piece * 2048)[:2048]
+    start = thread_time()
+    matcher.find(text, [0, 1])
+    assert thread_time() - start < 0.3  # a tenth of it, on a machine that does nothing else
+
+
+def test_library_asks_the_numbering_plan_before_it_parses(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    monkeypatch.setattr(
+        phonenumbers.PhoneNumberMatcher,
+        "_parse_and_verify",
+        lambda _, candidate, __: parsed.append(candidate),
+    )
+    PhoneMatcher(PhoneRecognizer()).find("192.0.2.1 +49 30 123456", [0])
+    assert set(parsed) == {"+49 30 123456", "+49"}
 
 
 def test_punctuation_is_that_of_the_library() -> None:
@@ -114,7 +138,7 @@ def test_row_is_asked_for_only_where_a_plan_admits_its_digits() -> None:
 
 def test_words_for_an_extension_send_only_texts_with_a_number_before_to_every_region() -> None:
     matcher = PhoneMatcher(PhoneRecognizer())
-    assert matcher._regions("1 ext 1 ext 2", extensions=True) == ()
+    assert matcher._regions("1 ext 1 ext 2", extensions=True) == []
     assert len(matcher._regions("123 ext 45", extensions=True)) == 8
 
 
