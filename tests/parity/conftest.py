@@ -9,6 +9,6 @@ import pytest
 
 @pytest.fixture(scope="session")
 def patterns(pytestconfig: pytest.Config) -> Path:
-    """The folder of compiled patterns; all of Presidio's take 20 s to compile, once."""
+    """The folder of compiled patterns; all of Presidio's take a minute to compile, once."""
     assert pytestconfig.cache
     return pytestconfig.cache.mkdir("patterns")

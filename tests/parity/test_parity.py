@@ -15,6 +15,8 @@ from presidio_reference import Reference, found, told
 from streamproc.detect import Detector, Recognition, Text
 from streamproc.detect.recognizers import build_recognizers, name_of
 
+pytestmark = pytest.mark.timeout(900)  # compiling all of Presidio's patterns takes a minute, once
+
 PAIRS = 200_000
 SEED = 1
 

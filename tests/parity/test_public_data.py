@@ -27,7 +27,10 @@ SOURCES = {
 }
 """Files, and how many of their records are compared: all of it in half a minute."""
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the evaluation data is not here")
+pytestmark = [
+    pytest.mark.skipif(not DATA.is_dir(), reason="the evaluation data is not here"),
+    pytest.mark.timeout(900),  # compiling all of Presidio's patterns takes a minute, once
+]
 
 
 def _texts(name: str, records: int) -> Iterator[Sourced]:
