@@ -59,6 +59,8 @@ _EXTENSION = re.compile(
     re.IGNORECASE,
 )
 _PLUS_SIGNS = ("+", "\uff0b")
+_CUT = re.compile(r"\d[ \xa0\t,]*[x~\uff58\uff5e][:.\uff0e]?[ \xa0\t,-]*\d{10}", re.IGNORECASE)
+"""An extension of more than the nine digits it may have: the library cuts the block in two."""
 _BESIDE_NO_NUMBER = re.compile("[A-WYZa-wyz%$]")
 """ASCII that libphonenumber wants neither before nor after a number; but x may belong to it."""
 
@@ -156,6 +158,8 @@ def _plans(recognizer: Any) -> dict[str, NumberingPlan | None]:
 def _digits(text: str) -> set[str] | None:
     """Return all that libphonenumber may parse in ``text``, as digits; None if hard to say."""
     found: set[str] = set()
+    if _CUT.search(text):
+        return None
     for match in _ROW.finditer(text):
         row = match[0]
         start, end = match.span()
