@@ -93,7 +93,6 @@ ways_to_write: st.SearchStrategy[Callable[[str], str]] = st.sampled_from(
         str.upper,
         str.title,
         lambda text: quote(text, safe=""),
-        lambda text: quote(quote(text, safe="")),
         lambda text: f" {text}\n",
         "\u200b".join,
         lambda text: f"\u202a{text}\u202c",
