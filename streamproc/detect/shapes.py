@@ -21,7 +21,10 @@ _TIMESTAMP = (
     rf"{_DAY}[T ][0-2]\d:[0-5]\d(?::[0-6]\d(?:[.,]\d{{1,9}})?)?{_ZONE}?"
     r"|[12]\d{3}[01]\d[0-3]\dT[0-2]\d[0-5]\d[0-6]\dZ"
 )
-_HEX = r"(?=\d*[a-fA-F])(?:[0-9a-fA-F]{24}|[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64})"
+_HEX = (
+    r"(?=\d*[a-fA-F])(?!(?:[2-7][0-9a-fA-F])+\Z)"
+    r"(?:[0-9a-fA-F]{24}|[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64})"
+)
 _AREAS = "Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific|Etc"
 _MEDIA = "application|audio|font|image|model|multipart|text|video"
 
@@ -33,7 +36,7 @@ SHAPES: Mapping[str, tuple[str, frozenset[str]]] = MappingProxyType(
         # timestamp (it may be a date of birth), so that wanting DATE_TIME does not open these.
         "timestamp": (_TIMESTAMP, frozenset()),
         # Object ids of MongoDB, MD5, SHA-1 and SHA-256 in hexadecimal, with at least one letter:
-        # digits alone may be numbers written in a row.
+        # digits alone may be numbers written in a row, and ASCII text in hexadecimal is text.
         "digest": (_HEX, frozenset()),
         # W3C Trace Context: two more of the same.
         "trace": (r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", frozenset()),
