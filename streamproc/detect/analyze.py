@@ -7,7 +7,7 @@ recognizers, entities, context words and threshold; only prose is searched for n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,8 +91,11 @@ class Analyzer:
             for matcher in self._matchers
         ]
         self._supporting = [supporting_strings(self._model.nlp, words) for words in self._contexts]
+        self._minimums = [_minimum(matcher.recognizer, self._minimum) for matcher in self._matchers]
         self._weak = frozenset(
-            index for index, matcher in enumerate(self._matchers) if matcher.highest < self._minimum
+            index
+            for index, matcher in enumerate(self._matchers)
+            if matcher.highest < self._minimums[index]
         )
         self._owners = [
             (index, pattern)
@@ -126,7 +129,7 @@ class Analyzer:
         unsure = [index for index, draft in enumerate(drafts) if draft.unsettled]
         with self._model.memory():
             for index, named in zip(prose, names, strict=True):
-                drafts[index].settled += named
+                drafts[index].settled += [f for f in named if f.score >= self._minimum]
             lemmas = self._model.lemmas(texts[index].value for index in unsure)
             for index, artifacts in zip(unsure, lemmas, strict=True):
                 self._settle(texts[index].value, drafts[index], artifacts)
@@ -155,18 +158,22 @@ class Analyzer:
     def _weigh(self, text: Text, matcher: int, found: list[Finding], draft: _Draft) -> None:
         """Put what one recognizer found where it belongs in ``draft``."""
         if not self._support(text, matcher):
-            draft.settled += found
+            self._keep(matcher, found, draft)
             return
         raised = [self._raise(finding) for finding in found]
         if matcher in self.supported(text.context):
-            draft.settled += raised
+            self._keep(matcher, raised, draft)
         elif any(
-            before.score < after.score >= self._minimum
+            before.score < after.score >= self._minimums[matcher]
             for before, after in zip(found, raised, strict=True)
         ):
             draft.unsettled += [(matcher, finding) for finding in found]
         else:  # none can be raised, or none high enough
-            draft.settled += found
+            self._keep(matcher, found, draft)
+
+    def _keep(self, matcher: int, findings: list[Finding], draft: _Draft) -> None:
+        minimum = self._minimums[matcher]
+        draft.settled += [finding for finding in findings if finding.score >= minimum]
 
     def _raise(self, finding: Finding) -> Finding:
         """Return ``finding`` with the score Presidio gives it where a context word supports it."""
@@ -192,17 +199,23 @@ class Analyzer:
         ]
         recognizers = [self._recognizer(matcher) for matcher, _ in draft.unsettled]
         enhanced = self._enhancer.enhance_using_context(text, results, artifacts, recognizers)
-        for (_, finding), result in zip(draft.unsettled, enhanced, strict=True):
-            draft.settled.append(finding._replace(score=float(result.score)))
+        for (matcher, finding), result in zip(draft.unsettled, enhanced, strict=True):
+            self._keep(matcher, [finding._replace(score=float(result.score))], draft)
 
     def _finish(self, text: str, draft: _Draft) -> list[Finding]:
-        found = remove_duplicates([f for f in draft.settled if f.score >= self._minimum])
+        found = remove_duplicates(draft.settled)
         if self._allow:  # last, as Presidio does: what an allowed finding contained is gone too
             found = [f for f in found if text[f.start : f.end] not in self._allow]
         return found
 
     def _recognizer(self, matcher: int) -> Any:
         return self._matchers[matcher].recognizer
+
+
+def _minimum(recognizer: Any, minimum: float) -> float:
+    """Return the least score that counts: the recognizer's own, if it has one."""
+    own: Mapping[str, float] = recognizer.score_thresholds
+    return own.get(recognizer.supported_entities[0], own.get("default", minimum))
 
 
 def _in_question(text: Text) -> bool:

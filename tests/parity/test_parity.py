@@ -13,6 +13,7 @@ from parity.recognitions import EVERYTHING, generator, strict
 from presidio_reference import Reference, found, told
 
 from streamproc.detect import Detector, Recognition, Text
+from streamproc.detect.definitions import Custom, WrittenPattern
 from streamproc.detect.recognizers import build_recognizers, name_of
 
 pytestmark = pytest.mark.timeout(900)  # compiling all of Presidio's patterns takes a minute, once
@@ -62,6 +63,25 @@ def test_allowed_values_are_not_found_and_all_others_are(patterns: Path) -> None
     detector = Detector(Recognition(entities, allow=allowed), cache=patterns)
     ((finding,),) = detector.analyze([text])
     assert text.value[finding.start : finding.end] == "joe@example.com"
+
+
+@pytest.mark.parametrize("thresholds", [{"default": 0.3}, {"TAG": 0.3}, {"TAG": 0.7}, {}])
+def test_recognizers_own_thresholds_are_presidios(
+    patterns: Path, thresholds: dict[str, float]
+) -> None:
+    tag = Custom(
+        "Tags",
+        "TAG",
+        (WrittenPattern("weak", r"\btag-\d+\b", 0.2), WrittenPattern("strong", r"#\d+\b", 0.6)),
+        context=("label",),
+        score_thresholds=tuple(thresholds.items()),
+    )
+    recognition = Recognition(frozenset({"TAG", "UK_NHS"}), 0.5, own=(tag,))
+    texts = [Text("tag-1 label tag-2 #3"), Text("tag-4 #5"), Text("tag-6", ("label",))]
+    reference, detector = Reference(recognition), Detector(recognition, cache=patterns)
+    expected = [reference.expected(text) for text in texts]
+    assert [found(findings) for findings in detector.analyze(texts)] == expected
+    assert any(expected)
 
 
 def test_match_stands_where_presidios_validation_raises(patterns: Path) -> None:
