@@ -9,12 +9,19 @@ from unicodedata import combining, normalize
 
 from streamproc.events import Finding
 
-__all__ = ["find_known"]
+__all__ = ["find_known", "name_words"]
 
 _ENTITY, _SCORE, _RECOGNIZER, _STEP = "PERSON", 0.85, "SiblingName", "sibling"
 
 _SHORTEST = 3
 """Code points of the shortest name looked for; shorter ones are in too many words' company."""
+
+_NO_NAMES = frozenset(
+    {"account", "admin", "and", "company", "corp", "customer", "demo", "example", "gmbh", "group"}
+    | {"guest", "inc", "limited", "llc", "ltd", "name", "none", "null", "org", "team", "test"}
+    | {"the", "unknown", "user", "von", "van", "der", "den", "del", "dos", "bin"}
+)
+"""Words of what stands in a field for names but names nobody: looked for with the others only."""
 
 _PUNCTUATION = ".,;:()\"'"
 _VOWELS = frozenset("aeiouy")
@@ -98,6 +105,15 @@ def find_known(text: str, values: Sequence[str]) -> tuple[Finding, ...]:
     )
 
 
+def name_words(value: str) -> list[str]:
+    """Return words, case folded, one of which is in every text that ``value`` is found in.
+
+    To look for them first costs less than :func:`find_known` does.
+    """
+    long = [name for name in _names([value]) if len(name) >= _SHORTEST]
+    return [name for name in long if " " not in name] or long
+
+
 def _names(values: Iterable[str]) -> list[str]:
     """Return the words of ``values``, and of each all as one, with accents and without."""
     names: dict[str, None] = {}
@@ -109,8 +125,7 @@ def _names(values: Iterable[str]) -> list[str]:
                 names[" ".join(words)] = None
             for word in words:
                 names[word.strip(_PUNCTUATION)] = None
-    names.pop("", None)
-    return list(names)
+    return [name for name in names if name and name not in _NO_NAMES]
 
 
 def _without_accents(value: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, Literal
 
+from streamproc.detect.field_names import kinds_of
 from streamproc.detect.shapes import machine_made
 from streamproc.redact.answers import NOTHING, Memo, Table
 from streamproc.rules import Action, Field, LeafPolicy, Plan
@@ -121,6 +122,7 @@ class Sites:
             site = self._site(plan.below(plan.root, name), name, "", keep=True)
             site.whole = None
             site.numbers = False
+            site.named = False
             site.table = _PASSING
             self.root.children[name] = site
 
@@ -146,8 +148,14 @@ class Sites:
         return self._table(site.policy, "key", (), keep=True)
 
     def passes(self, site: Site, text: str) -> bool:
-        """Return whether ``text`` is a shape that machines make, and is not looked into."""
-        return "shape" not in site.without and self._machine_made.fullmatch(text) is not None
+        """Return whether ``text`` is a shape that machines make, and is not looked into.
+
+        Nothing passes where the field's name announces something: a date of birth, written as a
+        timestamp.
+        """
+        if "shape" in site.without or self._machine_made.fullmatch(text) is None:
+            return False
+        return "field" in site.without or not kinds_of(site.context)
 
     def _site(self, field: Field, path: str, role: Role, *, keep: bool) -> Site:
         whole = field.policy.whole is not None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamproc.detect import Text
+from streamproc.detect.siblings import name_words
 from streamproc.errors import EventError
 from streamproc.events import Event, Finding
 from streamproc.redact.answers import NOTHING, Answer, Known, Table
@@ -27,9 +28,6 @@ LARGEST_UNSEARCHED = 999_999
 
 DEEPEST_DOCUMENT = 3
 """Documents in documents that are opened: a JSON text in a base64 text in a JSON text."""
-
-SHORTEST_NAME = 3
-"""Code points of the shortest word of a name that is looked for."""
 
 MOST_WORDS = 1_000
 """Words of one event's names; each is looked for in all its texts, so the work grows with their
@@ -357,8 +355,7 @@ def _words(name: str) -> Sequence[str]:
     # What redaction wrote is no name: a token, or a name that was masked.
     if not any(map(str.isalpha, name)) or WRITTEN.fullmatch(name):
         return ()
-    folded = name.casefold()
-    return [word for word in folded.split() if len(word) >= SHORTEST_NAME] or [folded]
+    return name_words(name)
 
 
 def _may_recur(names: Sequence[Name], found: Survey) -> bool:

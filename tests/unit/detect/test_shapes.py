@@ -36,6 +36,7 @@ LOOKED_INTO = [
     "12.345.678",  # numbers of persons in South America
     "415.555.0100",
     "1.2.3.4",
+    b"jane.doe@example".hex(),
     "jane.doe",
     "ORDER_COMPLETED",
     "USD",

@@ -1,6 +1,7 @@
 import pytest
 
 from streamproc.detect import find_known
+from streamproc.detect.siblings import name_words
 
 
 def found(text: str, *values: str) -> list[str]:
@@ -23,6 +24,8 @@ def found(text: str, *values: str) -> list[str]:
         ("Will will call", ["Will"], ["Will"]),
         ("a+b (c)", ["a+b (c)"], ["a+b (c)"]),
         ("nobody here", ["Jane"], []),
+        ("a user of a group: the Test User", ["Test User"], ["Test User"]),
+        ("Vincent of the van Gogh family", ["Vincent van Gogh"], ["Vincent", "Gogh"]),
         ("login jane.doe failed", ["Jane", "Doe"], ["jane.doe"]),
         ("jane_doe and doe-jane", ["Jane", "Doe"], ["jane_doe", "doe-jane"]),
         ("janedoe DOEJANE", ["Jane", "Doe"], ["janedoe DOEJANE"]),
@@ -55,3 +58,18 @@ def test_finding_says_which_step_made_it() -> None:
 
 def test_positions_hold_after_letters_that_fold_to_several() -> None:
     assert found("ßßß \u0130\u0130 Jane", "jane") == ["Jane"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("Jane Doe", "jdoe"),
+        ("Doe, Jane", "ask DOE"),
+        ("José", "Jose called"),
+        ("Test User", "the test user"),
+        ("Großmann", "GROSSMANN"),
+    ],
+)
+def test_a_text_a_name_is_found_in_has_one_of_its_words(value: str, text: str) -> None:
+    assert find_known(text, [value])
+    assert any(word in text.casefold() for word in name_words(value))
