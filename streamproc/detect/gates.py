@@ -4,9 +4,9 @@ Presidio was made for prose, where a number has words around it. Most numbers of
 but their field's name, and there are many of them. What is taken away, and what that answers:
 
 ======================================  ==========================================================
-a text that is a number, or an id with  ``1631210063`` is a time and no telephone number,
-one in it, where the field's name says  ``4010232137`` no NHS number (every eleventh number passes
-nothing of the kind                     its checksum). What is written as a telephone number is
+a text that is a number, and one in an  ``1631210063`` is a time and no telephone number,
+id or a URL, where neither the field's  ``4010232137`` no NHS number (every eleventh number passes
+name nor the word before says anything  its checksum). What is written as a telephone number is
                                         (``+14155550100``, ``415-555-0100``) stands.
 a card number that no network issues    Of random numbers of 16 digits 5 % pass Presidio's pattern
                                         and the Luhn check, times in microseconds and article
@@ -56,10 +56,12 @@ _NAMELESS = frozenset({"code", "id", "number", "card"})
 """Parts of entities' names that name none of them."""
 _WORDS_FOR: Mapping[str, frozenset[str]] = MappingProxyType(
     {entity: frozenset(entity.lower().split("_")[1:]) - _NAMELESS for entity in sorted(_OFFICIAL)}
-    | dict.fromkeys(_PHONES, frozenset({"call", "caller", "callee", "contact", "dial", "viber"}))
+    | dict.fromkeys(
+        _PHONES, frozenset({"call", "caller", "callee", "contact", "dial", "viber", "wa"})
+    )
     | dict.fromkeys(_ACCOUNTS, frozenset({"aba", "account", "bank", "routing"}))
     | {"DATE_TIME": frozenset({"date", "day"})}
-    | {"IP_ADDRESS": frozenset({"build", "firmware", "release", "revision", "ver", "version"})}
+    | {"IP_ADDRESS": frozenset({"build", "firmware", "release", "revision", "v", "ver", "version"})}
 )
 """Words of a field's name that decide on an entity, beside the kinds of ``field_names``."""
 _WORDS = frozenset().union(*_WORDS_FOR.values())
@@ -70,7 +72,9 @@ _SUBJECTS = frozenset({("user", "id"), ("anonymous", "id"), ("previous", "id")})
 
 _UNGROUPED = re.compile(r"[-+#]?[0-9][0-9.,_]*")
 _NUMBER = re.compile(r"[-+#(]?[0-9][0-9.,_ /()-]*")
-_ID = re.compile(r"[\w#][\w.:#-]{0,127}")
+_ID_OR_URL = re.compile(r"[\w#/?.][\w.:#/?&=%+@~-]*")
+_WORD_BEFORE = re.compile(r"([A-Za-z][\w.-]{0,63})[:#/?=-]+$|([A-Za-z]+)[_.]+$", re.ASCII)
+_LONGEST_KEY = 80
 _USER_AGENT = re.compile(r"[A-Za-z][\w.-]*/[0-9][\w.]*(?: .*)?", re.DOTALL)
 _WRITTEN_PHONE = re.compile(
     r"""
@@ -166,8 +170,10 @@ def _number_stands(
         return False
     if bare.fullmatch(text.strip()):
         return _is_hinted(finding.entity, said)
-    if _ID.fullmatch(text) and not text[0].isdigit():
-        return _is_hinted(finding.entity, said | said_by(key_words(text)))
+    if _ID_OR_URL.fullmatch(text) and finding.end - finding.start < len(text):
+        word = _WORD_BEFORE.search(text, max(0, finding.start - _LONGEST_KEY), finding.start)
+        before = key_words(word[0]) if word else ()
+        return _is_hinted(finding.entity, said | said_by(before))
     return not _USER_AGENT.fullmatch(text)
 
 
