@@ -58,6 +58,7 @@ class Site:
         named: Whether names of sibling fields are looked for in it.
         names: Whether its values are names of people, by a rule.
         numbers: Whether numbers are searched.
+        evident: Whether its name announces personal data, so that every value of it is searched.
         table: What is known of its values.
         children: The sites below it whose keys are plain, by key.
         odd: The others.
@@ -66,6 +67,7 @@ class Site:
     __slots__ = (
         "children",
         "context",
+        "evident",
         "field",
         "named",
         "names",
@@ -92,6 +94,7 @@ class Site:
         self.named = "sibling" not in self.without
         self.names = self.whole is not None and self.whole.entity == "PERSON"
         self.numbers = "number" not in self.without
+        self.evident = "field" not in self.without and bool(kinds_of(field.context))
         self.table = table
         self.children: dict[str, Site] = {}
         self.odd: dict[str, Site] = {}
@@ -153,9 +156,9 @@ class Sites:
         Nothing passes where the field's name announces something: a date of birth, written as a
         timestamp.
         """
-        if "shape" in site.without or self._machine_made.fullmatch(text) is None:
+        if site.evident or "shape" in site.without:
             return False
-        return "field" in site.without or not kinds_of(site.context)
+        return self._machine_made.fullmatch(text) is not None
 
     def _site(self, field: Field, path: str, role: Role, *, keep: bool) -> Site:
         whole = field.policy.whole is not None

@@ -24,7 +24,8 @@ from streamproc.redact.sites import Site, Sites
 __all__ = ["ENCODED_LETTER", "Leaf", "Name", "Opened", "Survey", "survey", "text_of"]
 
 LARGEST_UNSEARCHED = 999_999
-"""No card, phone or account number has fewer than seven digits."""
+"""No card, phone or account number has fewer than seven digits; where the field's name announces
+something, such as a postcode, every number is searched."""
 
 DEEPEST_DOCUMENT = 3
 """Documents in documents that are opened: a JSON text in a base64 text in a JSON text."""
@@ -181,10 +182,10 @@ def text_of(value: Any) -> str:
     return str(int(value)) if type(value) is float and value.is_integer() else str(value)
 
 
-def _is_searched(value: float) -> bool:
+def _is_searched(value: object, site: Site) -> bool:
     if type(value) is float:
-        return value.is_integer() and abs(value) > LARGEST_UNSEARCHED
-    return type(value) is int and abs(value) > LARGEST_UNSEARCHED
+        return site.evident or (value.is_integer() and abs(value) > LARGEST_UNSEARCHED)
+    return type(value) is int and (site.evident or abs(value) > LARGEST_UNSEARCHED)
 
 
 class _Walk:
@@ -260,7 +261,7 @@ class _Walk:
         elif kind is dict or kind is list:
             inner = inner_trail(site, trail, step, value)
             self._waiting.append((value, site, inner, documents))
-        elif site.numbers and _is_searched(value):
+        elif site.numbers and _is_searched(value, site):
             self._ask(self.found.leaves, Leaf(holder, step, site, trail, value, documents))
 
     def _text(self, leaf: Leaf) -> None:
