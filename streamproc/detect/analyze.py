@@ -35,10 +35,7 @@ from streamproc.detect.recognize import (
     remove_duplicates,
     scan_patterns,
 )
-from streamproc.detect.recognizers import (
-    build_recognizers,
-    fingerprint,
-)
+from streamproc.detect.recognizers import build_recognizers, fingerprint, name_of
 from streamproc.detect.scan import Prefilter
 from streamproc.detect.texts import Recognition, Text
 from streamproc.events import Finding
@@ -103,7 +100,13 @@ class Analyzer:
             for pattern in range(len(matcher.scan))
         ]
         scan = [pattern for matcher in self._matchers for pattern in matcher.scan]
-        self._prefilter = Prefilter(scan, cache)
+        own = {definition.name for definition in recognition.own}
+        apart = {
+            index
+            for index, (matcher, _) in enumerate(self._owners)
+            if name_of(self._recognizer(matcher)) in own
+        }
+        self._prefilter = Prefilter(scan, cache, apart)
         self._supported: Memo[tuple[str, ...], frozenset[int]] = Memo(_CONTEXTS)
 
     def supported(self, context: tuple[str, ...]) -> frozenset[int]:

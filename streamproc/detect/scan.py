@@ -24,7 +24,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,7 +102,9 @@ class _Representatives(dict[int, int]):
 class Prefilter:
     """The compiled patterns; not safe for use by two threads at once."""
 
-    def __init__(self, patterns: Sequence[ScanPattern], cache: Path) -> None:
+    def __init__(
+        self, patterns: Sequence[ScanPattern], cache: Path, apart: Collection[int] = ()
+    ) -> None:
         """Compile ``patterns``, or take them compiled from ``cache``.
 
         Compiling Presidio's default English patterns takes 3 to 5 s and gives 5 MB, loading them
@@ -112,15 +114,25 @@ class Prefilter:
         Args:
             patterns: What to scan for; :meth:`candidates` answers with indexes into this sequence.
             cache: Folder of compiled databases.
+            apart: Those that are compiled by themselves, by index. The 50 patterns of Presidio's
+                that the shipped rules use take 3.4 s, the 93 of their own 0.5, and all of them in
+                one database 117: Vectorscan looks for what they have in common.
         """
         self._everything = frozenset(range(len(patterns)))
         said = map(_as_scanned, patterns)
         plain = {i: pattern for i, pattern in enumerate(said) if _is_plain(pattern)}
-        compiled = _open(plain, cache)
-        self._always = (self._everything - plain.keys()) | compiled.refused
+        groups = [
+            _open({i: plain[i] for i in plain if (i in apart) is is_apart}, cache)
+            for is_apart in (False, True)
+        ]
+        refused = frozenset().union(*(compiled.refused for compiled in groups))
+        self._always = (self._everything - plain.keys()) | refused
         self._representatives = _Representatives()
-        self._database = compiled.database
-        self._scratch = hyperscan.Scratch(self._database) if self._database else None
+        self._databases = [
+            (compiled.database, hyperscan.Scratch(compiled.database))
+            for compiled in groups
+            if compiled.database
+        ]
 
     def candidates(self, text: str) -> frozenset[int]:
         """Return the indexes of all patterns that can match in ``text``: a superset."""
@@ -128,11 +140,11 @@ class Prefilter:
             if _FOLDS_TO_ASCII.search(text):
                 return self._everything
             text = text.translate(self._representatives)
-        if self._database is None:
-            return self._always
         found: list[int] = []
-        # By position, handler, flags, context, scratch: by name costs 0.3 µs a call.
-        self._database.scan(text.encode(), _note, 0, found, self._scratch)
+        octets = text.encode()
+        for database, scratch in self._databases:
+            # By position, handler, flags, context, scratch: by name costs 0.3 µs a call.
+            database.scan(octets, _note, 0, found, scratch)
         return self._always.union(found) if found else self._always
 
 
@@ -167,6 +179,8 @@ def _is_plain(pattern: ScanPattern) -> bool:
 
 def _open(patterns: Mapping[int, ScanPattern], cache: Path) -> _Compiled:
     """Return ``patterns`` compiled, from the folder ``cache`` if they are there."""
+    if not patterns:
+        return _Compiled(None, frozenset())
     stated = [version("hyperscan"), *(f"{i} {p.flags} {p.regex}" for i, p in patterns.items())]
     file = cache / f"{hashlib.sha256(repr(stated).encode()).hexdigest()[:32]}.hsdb"
     try:
