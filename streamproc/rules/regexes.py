@@ -20,7 +20,7 @@ anew at each character a tenth; one that is worse than quadratic does not come t
 _FILLINGS = ("a", "0", " ", "-", ".", "_", "/", "=", ",", '"', "\n", "a ", "a.", "a-", "0-", "Aa0 ")
 _MOST_WORDS = 4
 
-_WORD = regex.compile(r"(?<![\\\w])\w{2,}|(?<=\\[bBdDsSwWK])\w{2,}")
+_WORD = regex.compile(r"(?:(?<![\\\w])|(?<=\\[bBdDsSwWK]))\w+[=:@/_-]*")
 _SIGN = regex.compile(r"[^\w\s\\]")
 
 
@@ -43,7 +43,7 @@ def refusal(written: str) -> str | None:
         return f"is no regular expression: {error.msg}"
     if pattern.search("") is not None:
         return "matches the empty text"
-    words = _WORD.findall(written)[:_MOST_WORDS]
+    words = sorted(set(_WORD.findall(written)), key=lambda word: (-len(word), word))[:_MOST_WORDS]
     required = "\x00" + "".join(dict.fromkeys(_SIGN.findall(written))) + " ".join(words)
     for word, filling, end in product(("", *words), (*_FILLINGS, *words), ("", "!", required)):
         text = word + (filling * _LENGTH)[:_LENGTH] + end
