@@ -150,11 +150,17 @@ class ManifestEntry(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """Whom an event is about, as tokens; each None where the event does not say."""
+    """Whom an event is about, as tokens; each None where the event does not say.
+
+    While keys overlap, ``users_before`` and ``anonymous_before`` are the tokens of the same ids
+    that were made with the keys before.
+    """
 
     user: Token | None
     anonymous: Token | None
     previous: Token | None
+    users_before: tuple[Token, ...] = ()
+    anonymous_before: tuple[Token, ...] = ()
 
 
 class Redacted(NamedTuple):

@@ -19,10 +19,10 @@ import structlog
 from streamproc.deadletters import Seal, dead_letter
 from streamproc.decode import Limits, decode
 from streamproc.detect import Detector
-from streamproc.errors import EventError, Stage, place_of
+from streamproc.errors import EventError, RetryableError, Stage, place_of
 from streamproc.events import Dropped, Enriched, Link, Outcome, Record, Redacted
 from streamproc.identity import View, links_of
-from streamproc.redact import Redactor, Sites, Survey, survey
+from streamproc.redact import Memo, Redactor, Sites, Survey, survey
 from streamproc.warehouse.rows import to_row
 
 __all__ = ["Parts", "Pipeline", "Result"]
@@ -57,15 +57,25 @@ class Result(NamedTuple):
 
 
 class Pipeline:
-    """Takes batches all the way. For one thread at a time."""
+    """Takes batches all the way. For one thread at a time.
+
+    Attributes:
+        ruleset: Fingerprint of rules and detectors together.
+        memo: What it remembers of values; counts how many it had to search.
+    """
 
     def __init__(self, parts: Parts) -> None:
         """Keep the parts."""
         self._parts = parts
         self.ruleset = parts.ruleset
+        self.memo: Memo = parts.sites.memo
 
     def run(self, records: Sequence[Record]) -> Result:
-        """Return what ``records`` became; a link of one event counts for the next one already."""
+        """Return what ``records`` became; a link of one event counts for the next one already.
+
+        Raises:
+            RetryableError: Something it needs cannot be reached now.
+        """
         surveyed = [self._attempt("decode", record, self._survey) for record in records]
         searched = self._search(surveyed)
         links: dict[Link, None] = {}
@@ -138,6 +148,8 @@ class Pipeline:
             return function(given)
         except EventError as error:
             return error
+        except RetryableError:  # about all events, not about this one
+            raise
         except Exception as error:  # noqa: BLE001 - one event must not stop all others
             log.error(  # noqa: TRY400 - a traceback's text may quote a value
                 "an event met a fault of ours",

@@ -41,12 +41,17 @@ class View:
                 return self._root(subject.user)
             if subject.anonymous is None:
                 return None
-            return self._of_device(subject.anonymous)
+            return self._of_device(subject.anonymous, subject.anonymous_before)
 
-    def _of_device(self, device: Token) -> Token:
+    def _of_device(self, device: Token, before: tuple[Token, ...]) -> Token:
         users = self._users.get(device)
         if users is None:
-            return self._root(device)
+            # While keys overlap a device may have been identified under the key before; its users
+            # are found by any of their tokens.
+            for earlier in before:
+                if earlier in self._users:
+                    return self._of_device(earlier, ())
+            return self._root(before[-1] if before else device)
         if isinstance(users, str):
             return self._root(users)
         # Stops at the second person: a device id that a broken SDK gave to all has a million users.

@@ -88,7 +88,15 @@ class Redactor:
         )
 
     def _subject(self, event: Event) -> Subject:
-        return Subject(*(self._of_subject(event.body.get(name)) for name in SUBJECT_FIELDS))
+        ids = [event.body.get(name) or None for name in SUBJECT_FIELDS]
+        user, anonymous, previous = map(self._of_subject, ids)
+        if not self._tokens.overlap:
+            return Subject(user, anonymous, previous)
+        before: list[Any] = [
+            self._tokens.previous_identifiers(value) if isinstance(value, str) else ()
+            for value in ids[:2]
+        ]
+        return Subject(user, anonymous, previous, *before)
 
     def _of_subject(self, value: Any) -> Token | None:
         return self._tokens.of_identifier(value) if value else None

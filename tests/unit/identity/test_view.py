@@ -73,3 +73,19 @@ def test_a_device_that_everybody_used_costs_no_more_than_another() -> None:
         view.add(Link("identify", PHONE, Token(f"tok_{number}")))
     identities = {view.resolve(of(anonymous=PHONE)) for _ in range(20_000)}
     assert identities == {PHONE}
+
+
+def test_a_device_identified_under_the_key_before_is_known_while_keys_overlap() -> None:
+    view = View()
+    new_phone, new_anna = Token("tok_k2_p"), Token("tok_k2_a")
+    view.add(Link("identify", PHONE, ANNA))
+    view.add(Link("alias", ANNA, new_anna))
+    seen = Subject(None, new_phone, None, (), (PHONE,))
+
+    assert view.resolve(seen) == view.resolve(of(user=new_anna)) == ANNA
+
+
+def test_a_device_never_identified_keeps_its_identity_while_keys_overlap() -> None:
+    seen = Subject(None, Token("tok_k2_p"), None, (), (PHONE,))
+
+    assert View().resolve(seen) == View().resolve(of(anonymous=PHONE))
