@@ -63,7 +63,7 @@ def test_the_wheel_holds_the_code_the_rules_and_the_schemas_and_nothing_else(whe
     shipped = {
         Path("streamproc/_shipped") / path.relative_to(CHECKOUT)
         for room in ("rules", "schemas")
-        for path in (CHECKOUT / room).iterdir()
+        for path in (CHECKOUT / room).rglob("*.*")
     }
     assert names == {str(path) for path in code | shipped} | {"streamproc/py.typed"}
 
