@@ -76,6 +76,21 @@ def test_words_of_a_batch_are_forgotten_after_it(model: LanguageModel) -> None:
     assert "plughxyzzy" not in model.nlp.vocab.strings
 
 
+def test_what_is_found_is_the_same_when_the_vocabulary_was_made_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = LanguageModel(RECOGNITION)
+    with model.memory():
+        before = list(model.names(TEXTS)), [read.lemmas for read in model.lemmas(TEXTS)]
+    assert len(model.nlp.vocab) > 0
+    monkeypatch.setattr("streamproc.detect.language._VOCABULARY_ENTRIES", 0)
+    for _ in range(3):
+        with model.memory():
+            again = list(model.names(TEXTS)), [read.lemmas for read in model.lemmas(TEXTS)]
+        assert again == before
+        assert len(model.nlp.vocab) == 0
+
+
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("sign", [",", "=", "\U0001f600", ").", "'s"])
 def test_signs_in_a_row_stop_nothing_and_hide_nothing(model: LanguageModel, sign: str) -> None:
