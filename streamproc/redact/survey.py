@@ -240,7 +240,9 @@ class _Walk:
                         waiting.append((value, site, inner, documents))
                         continue
                     if kind is bool or (
-                        kind is not list and -LARGEST_UNSEARCHED <= value <= LARGEST_UNSEARCHED
+                        kind is not list
+                        and -LARGEST_UNSEARCHED <= value <= LARGEST_UNSEARCHED
+                        and not site.evident
                     ):
                         continue
                 self._visit(content, key, site, trail, value, documents)

@@ -42,6 +42,11 @@ def found(detector: Detector, text: str, *context: str) -> list[tuple[str, str, 
         ("jane@example.com", ("email",), [("EMAIL_ADDRESS", "jane@example.com", "text")]),
         ("4111111111111111", (), [("CREDIT_CARD", "4111111111111111", "text")]),
         ("945456787", (), []),
+        ("1631210063", (), []),
+        ("5550100", ("user", "phone"), [("PHONE_NUMBER", "5550100", "field")]),
+        ("/search?phone=5550100", (), [("PHONE_NUMBER", "5550100", "url")]),
+        (" Doe ", ("last", "name"), [("PERSON", "Doe", "field")]),
+        ("Chrome/120.0.0.0 (via 192.0.2.1)", (), [("IP_ADDRESS", "192.0.2.1", "text")]),
         ("945456787", ("account",), [("US_BANK_NUMBER", "945456787", "text")]),
         ("bank account 945456787", (), [("US_BANK_NUMBER", "945456787", "text")]),
         ("2023-05-17T22:49:53.310Z", ("date",), []),
@@ -141,6 +146,21 @@ def test_detectors_of_one_recognition_have_one_fingerprint(
     other = Detector(Recognition(frozenset({"IP_ADDRESS"})), cache=tmp_path)
     same = Detector(Recognition(frozenset({"IP_ADDRESS"})), cache=tmp_path)
     assert other.fingerprint == same.fingerprint != detector.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("text", "step", "entities"),
+    [
+        (Text("1631210063"), "bare_number", ["PHONE_NUMBER"]),
+        (Text("5550100", ("phone",)), "field", []),
+        (Text("0059915c-dea7-4682-b06d-52f315b12f5e"), "shape", []),
+    ],
+)
+def test_evidence_and_gates_can_be_left_out(
+    detector: Detector, text: Text, step: str, entities: list[str]
+) -> None:
+    (findings,) = detector.detect([text._replace(without=frozenset({step}))])
+    assert [finding.entity for finding in findings] == entities
 
 
 @pytest.mark.timeout(30)
