@@ -19,7 +19,8 @@ A :class:`Detector` answers for a whole batch at once, through these steps, each
 ``overlaps``    findings that overlap become findings that do not
 ==============  ===================================================================================
 
-``siblings`` finds the names an event states in one field again in its free texts.
+``definitions`` are own recognizers as data, which ``own`` builds (``checksums``) and ``analyze``
+runs as it runs Presidio's. ``siblings`` finds the names an event states in one field again in its free texts.
 
 May import: the standard library, ``streamproc.events``, ``streamproc.errors``, presidio-analyzer,
 spaCy with its thinc and NumPy, phonenumbers, tldextract, hyperscan, regex and structlog. No

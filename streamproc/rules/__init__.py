@@ -7,9 +7,14 @@ ruleset says about one field of one event is :mod:`.plan`. ``rules/default.yaml`
 that is shipped, and the example to copy.
 
 A folder of rules holds exactly one ruleset, in one ``*.yaml`` file: what decides about an event can
-be read from top to bottom, and no order of files has to be known.
+be read from top to bottom, and no order of files has to be known. Beside it, a folder
+``recognizers`` may hold own recognizers, in Presidio's format (:mod:`.recognizers`); each of its
+files is a group, by whose name a ruleset takes all that the file finds.
 
-Imports ``errors``, pydantic and ruamel.yaml only. It reads files when asked to; nothing else here
+    recognizers/*.yaml ──load_recognizers──▶ Recognizers (definitions, groups) ──▶ Ruleset
+
+Imports ``errors``, ``shipped``, what ``detect`` says of definitions, checksums and field names,
+regex, pydantic and ruamel.yaml only. It reads files when asked to; nothing else here
 touches the world.
 """
 
