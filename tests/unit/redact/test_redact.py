@@ -211,13 +211,21 @@ def test_the_type_of_an_event_is_no_persons_name() -> None:
 
 
 def test_a_small_number_is_searched_where_its_field_announces_something() -> None:
-    value: Json = {"billing_zip": 12345, "quantity": 12345, "pickup_lat": 40.25, "price": 40.25}
+    value: dict[str, Json] = {
+        "billing_zip": 12345,
+        "quantity": 12345,
+        "pickup_lat": 40.25,
+        "price": 40.25,
+    }
     found = properties(value, "", {"12345": "PERSON", "40.25": "PERSON"})
     assert found == value | {"billing_zip": "<PERSON>", "pickup_lat": "<PERSON>"}
 
 
 def test_a_timestamp_is_searched_where_its_field_announces_something() -> None:
-    value: Json = {"customerBirthDt": "1990-01-01T00:00:00Z", "bought": "1990-01-01T00:00:00Z"}
+    value: dict[str, Json] = {
+        "customerBirthDt": "1990-01-01T00:00:00Z",
+        "bought": "1990-01-01T00:00:00Z",
+    }
     found = properties(value, "", {"1990-01-01T00:00:00Z": "PERSON"})
     assert found == value | {"customerBirthDt": "<PERSON>"}
 
