@@ -112,7 +112,7 @@ GAPS = st.sampled_from([" ", " ", "", "\n", "-", ": "])
         st.builds(
             Text,
             st.builds(str.join, GAPS, st.lists(PIECES, max_size=7)),
-            st.lists(st.sampled_from(WORDS), max_size=2).map(tuple),
+            st.lists(st.sampled_from(WORDS).map(str.lower), max_size=2).map(tuple),
         ),
         min_size=1,
         max_size=4,
