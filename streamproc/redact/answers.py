@@ -91,8 +91,12 @@ class Table:
         return answer
 
     def put(self, value: Any, answer: Known) -> None:
-        """Remember ``answer``, unless ``value`` is too long to be worth it."""
-        if (type(value) is not str or len(value) <= LONGEST_REMEMBERED) and self._memo.room():
+        """Remember ``answer``, unless ``value`` is too long to be worth it.
+
+        ``value`` may be a pair too, of a text and what else decides its answer.
+        """
+        text = value[0] if type(value) is tuple else value
+        if (type(text) is not str or len(text) <= LONGEST_REMEMBERED) and self._memo.room():
             self.young[value] = answer
 
     def age(self) -> None:
