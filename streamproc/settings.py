@@ -122,7 +122,7 @@ class DetectSettings(Section):
     names_model: str | None = None
     """Folder of the model of another engine. Nothing is downloaded."""
     processes: Annotated[int, Field(ge=0)] = 0
-    """Processes that read names beside the worker's own, 0.3 GB each; 0 leaves it to the worker."""
+    """Processes that read names beside the worker's own, 0.2 GB each; 0 leaves it to the worker."""
 
 
 class LimitSettings(Section):
