@@ -101,7 +101,12 @@ class PatternMatcher:
 
 
 class WholeMatcher:
-    """Runs a recognizer that brings an ``analyze`` of its own, as a whole."""
+    """Runs a recognizer that brings an ``analyze`` of its own, as a whole.
+
+    Presidio's are for IBANs and for South Africa's telephone numbers. Their timeouts are its own,
+    60 s after which a pattern is skipped; but an IBAN's pattern matches at most 43 code points from
+    where it starts, so that it takes 20 ms where the longest text is made of nothing else.
+    """
 
     def __init__(self, recognizer: Any, scan: Sequence[ScanPattern]) -> None:
         """Call ``recognizer`` where any pattern of ``scan`` can match."""

@@ -74,6 +74,8 @@ PIECES = st.one_of(
 )
 GAPS = st.sampled_from([" ", " ", "", "\n", ", "])
 TEXTS = st.builds(str.join, GAPS, st.lists(PIECES, max_size=9))
+EVERY_STEP = st.just(frozenset[str]())
+UNGATED = st.just(frozenset({"bare_number"}))  # the gate takes away what Presidio found
 CONTEXTS = st.lists(st.sampled_from(["phone", "email", "account", "us", "ip", "birth", "x"]))
 
 
@@ -87,7 +89,9 @@ def engines(
     return Detector(recognition, cache=cache), Reference(recognition)
 
 
-@given(texts=st.lists(st.builds(Text, TEXTS, CONTEXTS.map(tuple)), min_size=1, max_size=4))
+@given(
+    texts=st.lists(st.builds(Text, TEXTS, CONTEXTS.map(tuple), EVERY_STEP), min_size=1, max_size=4)
+)
 @settings(max_examples=400, deadline=None)
 def test_findings_are_presidios(engines: tuple[Detector, Reference], texts: Sequence[Text]) -> None:
     detector, reference = engines
@@ -95,7 +99,7 @@ def test_findings_are_presidios(engines: tuple[Detector, Reference], texts: Sequ
         assert found(findings) == reference.expected(text)
 
 
-@given(text=st.builds(Text, TEXTS))
+@given(text=st.builds(Text, TEXTS, st.just(()), UNGATED))
 @settings(max_examples=300, deadline=None)
 def test_findings_do_not_overlap_and_uncover_nothing_presidio_found(
     engines: tuple[Detector, Reference], text: Text
@@ -107,7 +111,7 @@ def test_findings_do_not_overlap_and_uncover_nothing_presidio_found(
     assert all(left[1] <= right[0] for left, right in pairwise(spans))
     if machine_made(frozenset({"UUID"})).fullmatch(text.value):
         return
-    if any(finding.step == "url" for finding in findings):
+    if any(finding.step != "text" for finding in findings):
         return  # an address within a URL is found alone, without what Presidio took with it
     covered = {i for start, end in spans for i in range(start, end)}
     presidios = {i for finding in raw for i in range(finding.start, finding.end)}
