@@ -20,7 +20,8 @@ A :class:`Detector` answers for a whole batch at once, through these steps, each
 ==============  ===================================================================================
 
 ``definitions`` are own recognizers as data, which ``own`` builds (``checksums``) and ``analyze``
-runs as it runs Presidio's. ``siblings`` finds the names an event states in one field again in its free texts.
+runs as it runs Presidio's. ``siblings`` finds the names an event states in one field again in its
+free texts.
 
 May import: the standard library, ``streamproc.events``, ``streamproc.errors``, presidio-analyzer,
 spaCy with its thinc and NumPy, phonenumbers, tldextract, hyperscan, regex and structlog. No
