@@ -20,6 +20,7 @@ touches the world.
 
 from streamproc.rules.language import LANGUAGE_VERSION, SEARCHABLE, Rule, Ruleset
 from streamproc.rules.load import load_ruleset, parse_ruleset
+from streamproc.rules.load_recognizers import Recognizers, load_recognizers, parse_recognizers
 from streamproc.rules.operators import (
     DateShift,
     Drop,
@@ -56,11 +57,14 @@ __all__ = [
     "Mask",
     "Operator",
     "Plan",
+    "Recognizers",
     "Redact",
     "Replace",
     "Rule",
     "Ruleset",
     "TruncateIp",
+    "load_recognizers",
     "load_ruleset",
+    "parse_recognizers",
     "parse_ruleset",
 ]
