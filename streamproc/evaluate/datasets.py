@@ -37,6 +37,9 @@ __all__ = ["TEXT_PATH", "Case", "Dataset", "Gold", "read_dataset", "value_at"]
 TEXT_PATH: Path = ("properties", "text")
 """Where the text of a case stands that is no event of its own."""
 
+MASKED = "***"
+"""A value with this in it was made unreadable before: what is left of it can leak nothing."""
+
 Body = dict[str, Any]
 
 
@@ -144,7 +147,7 @@ def _sentences(records: Iterable[Body]) -> Iterator[Case]:
             (span["entity_type"], span["start_position"], span["end_position"])
             for span in record["spans"]
         )
-        yield _text_case(number, record["full_text"], _gold(spans, SENTENCES))
+        yield _text_case(number, record["full_text"], _gold(record["full_text"], spans, SENTENCES))
 
 
 def _documents(records: Iterable[Body]) -> Iterator[Case]:
@@ -152,20 +155,29 @@ def _documents(records: Iterable[Body]) -> Iterator[Case]:
         attack = record["adversarial_type"]
         language = "English" if record["language"] == "en" else "other languages"
         groups = (*([attack] if attack else []), language)
-        yield _text_case(number, record["text"], _gold(_spans(record), DOCUMENTS), groups)
+        yield _text_case(
+            number, record["text"], _gold(record["text"], _spans(record), DOCUMENTS), groups
+        )
 
 
 def _social(records: Iterable[Body]) -> Iterator[Case]:
     for number, record in enumerate(records):
-        yield _text_case(number, record["text"], _gold(_spans(record), SOCIAL))
+        yield _text_case(number, record["text"], _gold(record["text"], _spans(record), SOCIAL))
 
 
 def _spans(record: Body) -> Iterator[tuple[str, int, int]]:
     return ((span["entity_type"], span["start"], span["end"]) for span in record["spans"])
 
 
-def _gold(spans: Iterable[tuple[str, int, int]], labels: Mapping[str, Meaning]) -> tuple[Gold, ...]:
-    gold = (Gold(TEXT_PATH, start, end, label, labels[label]) for label, start, end in spans)
+def _gold(
+    text: str, spans: Iterable[tuple[str, int, int]], labels: Mapping[str, Meaning]
+) -> tuple[Gold, ...]:
+    gold = []
+    for label, start, end in spans:
+        meaning = labels[label]
+        if MASKED in text[start:end]:  # "A***** L****": somebody removed it before
+            meaning = meaning._replace(direct=False)
+        gold.append(Gold(TEXT_PATH, start, end, label, meaning))
     return tuple(sorted(gold, key=lambda piece: (piece.start, piece.end)))
 
 

@@ -86,6 +86,13 @@ def test_documents_are_counted_by_attack_and_language_too(tmp_path: Path) -> Non
     ]
 
 
+def test_what_was_masked_before_is_no_direct_identifier(tmp_path: Path) -> None:
+    spans = [{"entity_type": "PERSON_NAME", "start": 3, "end": 15}]
+    masked = {**DOCUMENT, "text": "by J**** R*****", "spans": spans}
+
+    assert known(read(tmp_path, masked)) == [("J**** R*****", "PERSON", False)]
+
+
 def test_posts_are_read(tmp_path: Path) -> None:
     assert known(read(tmp_path, POST)) == [("Jane", "PERSON", True)]
 
