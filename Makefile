@@ -51,10 +51,12 @@ parity: $(READY) ## Compare findings with Presidio's on millions of made texts.
 docs: $(READY) ## Write the generated parts of the README.
 	$(BIN)/python tests/docs/reference.py
 
-bench: $(READY) ## Measure, beside plain Faust with Presidio and a bare loop.
+bench: $(READY) ## Measure the engine beside Presidio, and the worker beside plain Faust.
+	$(BIN)/python tests/bench/engine.py
 	$(BIN)/python tests/bench/worker.py
 
-soak: $(READY) ## Search 300,000 texts for names; memory has to stay flat.
+soak: $(READY) ## Run 5 million events, and 300,000 texts full of new words; memory has to stay flat.
+	$(BIN)/python tests/bench/memory.py
 	$(BIN)/python tests/bench/names.py --texts 300000
 
 eval: $(READY) ## Measure detection and redaction on labelled data, beside Presidio's default.

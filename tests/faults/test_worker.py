@@ -47,7 +47,9 @@ def test_kills_of_the_worker_lose_and_double_nothing(kafka: Broker, tmp_path: Pa
     left = []
     for number in range(KILLS):
         # Commits lag behind what is done, so that kills leave work that is done twice.
-        with place.worker(worker_instance_id="the-one", worker_commit_interval_seconds=0.5) as worker:
+        with place.worker(
+            worker_instance_id="the-one", worker_commit_interval_seconds=0.5
+        ) as worker:
             worker.wait_for("worker ready")
             before = place.broker.written(place.topics.load)
             place.publish(records[number * portion : (number + 1) * portion])
