@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, TypeAlias
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
@@ -24,14 +26,13 @@ from streamproc.rules.presidio import SEARCHABLE as OF_PRESIDIO
 __all__ = [
     "LANGUAGE_VERSION",
     "SEARCHABLE",
+    "STEPS",
     "Rule",
     "Ruleset",
-    "Step",
 ]
 
 LANGUAGE_VERSION = 1
 """Raised when the meaning of any ruleset changes, so that fingerprints change with it."""
-
 
 SEARCHABLE: frozenset[str] = OF_PRESIDIO.union(EVIDENT)
 """The entities that can be searched for without own recognizers: Presidio's, and those that names
@@ -80,37 +81,32 @@ def _field_path(written: object) -> object:
         raise PydanticCustomError("field_path", "{reason}", {"reason": str(error)}) from None
 
 
-Step: TypeAlias = Literal[
-    "bare_number",
-    "base64",
-    "field",
-    "form",
-    "json",
-    "key",
-    "name",
-    "number",
-    "shape",
-    "sibling",
-    "unicode",
-    "url",
-]
-"""What is done beyond Presidio's search of a text as it stands, and can be left out field by field:
+STEPS: Mapping[str, str] = MappingProxyType(
+    {
+        "name": "Prose is searched for names, places and nationalities.",
+        "url": "Parts of URLs are searched decoded.",
+        "unicode": "Texts are searched as they look: without invisible, full-width and look-alike "
+        "characters.",
+        "json": "A text that is a JSON document is searched as one; its keys are fields.",
+        "form": "The same for form-encoded texts.",
+        "base64": "What is written in base64 or in hexadecimal is searched.",
+        "key": "Keys that are no plain words are searched.",
+        "number": "Numbers are searched: of seven digits and more, and where `field` has evidence.",
+        "sibling": "Names that the event states in one field are looked for in its other texts.",
+        "field": "A field's name and the shape of its value are evidence of what it is.",
+        "shape": "UUIDs, timestamps and whatever else machines write are not looked into.",
+        "bare_number": "A number whose checksum happens to be right is no finding without context.",
+    }
+)
+"""What is done beyond Presidio's search of a text as it stands; a rule can leave out each of it."""
 
-==============  ===================================================================================
-``url``         parts of URLs are searched decoded
-``unicode``     texts are searched without invisible, full-width and look-alike characters
-``json``        a text that is a JSON document is searched as one; its keys are fields
-``form``        the same for form-encoded texts
-``base64``      what is written in base64 is searched
-``key``         keys that are no plain words are searched
-``number``      numbers of seven digits and more are searched
-``sibling``     names that the event states in one field are looked for in its other texts
-``field``       a field's name is evidence of what its value is
-``name``        prose is searched for names, places and nationalities
-``shape``       UUIDs, timestamps and what else machines write are not looked into
-``bare_number`` a number that happens to have a right checksum is no finding without context
-==============  ===================================================================================
-"""
+
+def _step(name: str) -> str:
+    if name not in STEPS:
+        hint = nearest(name, STEPS, 0.6)
+        raise PydanticCustomError("unknown_step", "no such step{hint}", {"hint": hint})
+    return name
+
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Entity = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
@@ -137,8 +133,10 @@ class Rule(Statement):
     entities: Entities | None = None
     """The findings it decides; the others of the field go to later rules and to ``operators``."""
 
-    without: Annotated[frozenset[Step], Field(min_length=1)] | None = None
-    """The steps that are not taken in the fields."""
+    without: (
+        Annotated[frozenset[Annotated[str, AfterValidator(_step)]], Field(min_length=1)] | None
+    ) = None
+    """The steps (:data:`STEPS`) that are not taken in the fields."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Rule:

@@ -1,4 +1,4 @@
-"""The reference of settings and operators in the README, made from the code.
+"""The reference of settings, operators and steps in the README, made from the code.
 
 python tests/docs/reference.py    writes it into the README
 """
@@ -21,6 +21,7 @@ from streamproc.events import Subject
 from streamproc.redact import Tokens
 from streamproc.redact.operators import rewritten
 from streamproc.rules import Action, parse_ruleset
+from streamproc.rules.language import STEPS
 from streamproc.rules.operators import OPERATORS
 from streamproc.settings import Settings, setting_names, variable_name
 
@@ -90,7 +91,17 @@ def examples() -> Iterator[tuple[str, str, str]]:
         yield written, value, f"`{new}`" if new else "nothing"
 
 
-PARTS = {"settings": settings_reference, "operators": operators_reference}
+def steps_reference() -> str:
+    """Return the steps that a rule can leave out."""
+    lines = [f"| `{name}` | {_text(what)} |" for name, what in STEPS.items()]
+    return "\n".join(["| step | what it does |", "| --- | --- |", *lines]) + "\n"
+
+
+PARTS = {
+    "settings": settings_reference,
+    "operators": operators_reference,
+    "steps": steps_reference,
+}
 """What stands in the README between ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
 
 
