@@ -8,9 +8,11 @@ from typing import Any
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
-from redaction import redacted
+from redaction import LIMITS, RING, find_literals, record_of, redacted, sites_of
 
-from streamproc.events import Json
+from streamproc.decode import decode
+from streamproc.events import Dropped, Json, Redacted
+from streamproc.redact import Redactor, Sites, Tokens, survey
 
 SECRETS = {"qq Qqqq": "PERSON", "qq@qqq.qq": "EMAIL_ADDRESS", "4444123412341234": "CREDIT_CARD"}
 
@@ -67,3 +69,18 @@ def test_every_finding_is_in_the_manifest(properties: dict[str, Json]) -> None:
     result = redacted({"properties": properties}, SECRETS)
     planted = sum(shown(properties).count(value) for value in SECRETS)
     assert len(result.manifest) == planted
+
+
+def redact_with(sites: Sites, properties: dict[str, Json]) -> Redacted | Dropped:
+    found = survey(decode(record_of({"properties": properties}), LIMITS), sites)
+    texts = [leaf.text for leaf in found.pending]
+    for leaf, findings in zip(found.pending, find_literals(texts, SECRETS), strict=True):
+        leaf.settle(findings)
+    return Redactor(Tokens(RING), "f00d").redact(found)
+
+
+@given(st.lists(body, min_size=1, max_size=4), rules)
+def test_what_is_remembered_changes_no_result(bodies: list[dict[str, Json]], rule: str) -> None:
+    sites = sites_of(rule)
+    warm = [redact_with(sites, properties) for properties in (*bodies, *bodies)][len(bodies) :]
+    assert warm == [redact_with(sites_of(rule), properties) for properties in bodies]
