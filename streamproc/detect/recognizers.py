@@ -153,12 +153,11 @@ def _predefined() -> list[tuple[EntityRecognizer, bool]]:
         for item in configuration["recognizers"]
         if _reads_texts_only(RecognizerListLoader.get_existing_recognizer_cls(_name(item)))
     ]
-    default = {_name(item) for item in items if item.get("enabled", True) and _speaks_english(item)}
+    default = {_name(item) for item in items if item.get("enabled", True) and _english(item)}
     built = RecognizerListLoader.get(
         **{**configuration, "recognizers": [_in_english(item) for item in items]}
     )
-    english = [recognizer for recognizer in built if recognizer.supported_language == _LANGUAGE]
-    return [(recognizer, type(recognizer).__name__ in default) for recognizer in english]
+    return [(recognizer, type(recognizer).__name__ in default) for recognizer in built]
 
 
 def _name(item: dict[str, Any]) -> str:
@@ -166,15 +165,21 @@ def _name(item: dict[str, Any]) -> str:
 
 
 def _in_english(item: dict[str, Any]) -> dict[str, Any]:
-    """Return a recognizer's item of the registry, switched on and set to English."""
-    item = {**item, "enabled": True, "score_thresholds": item.get("score_thresholds") or {}}
-    return item if _speaks_english(item) else {**item, "supported_languages": [_LANGUAGE]}
+    """Return a recognizer's item of the registry, switched on, in English alone."""
+    return {
+        **item,
+        "enabled": True,
+        "score_thresholds": item.get("score_thresholds") or {},
+        "supported_languages": _english(item) or [_LANGUAGE],
+    }
 
 
-def _speaks_english(item: dict[str, Any]) -> bool:
-    languages = item.get("supported_languages") or [_LANGUAGE]
-    return _LANGUAGE in [
-        language["language"] if isinstance(language, dict) else language for language in languages
+def _english(item: dict[str, Any]) -> list[Any]:
+    """Return what an item says of English: the language, perhaps with its context words."""
+    return [
+        language
+        for language in item.get("supported_languages") or [_LANGUAGE]
+        if _LANGUAGE in (language, language["language"] if isinstance(language, dict) else None)
     ]
 
 

@@ -65,7 +65,7 @@ def test_findings_equal_presidios_on_public_data(patterns: Path) -> None:
     comparison.compare(texts.values())
 
     assert len(texts) > 1900
-    assert comparison.pairs > 180_000
+    assert comparison.pairs > 170_000
     assert comparison.differences == []
 
 
@@ -81,4 +81,4 @@ def test_what_is_exempt_is_a_small_part_of_public_data() -> None:
         exempt["names outside prose"] += reference.gate_matters(leaf)
 
     # Exact, so that a change of a rule shows how much more, or less, it leaves out.
-    assert (len(leaves), exempt) == (920, {"shape": 53, "names outside prose": 85})
+    assert (len(leaves), exempt) == (920, {"shape": 66, "names outside prose": 85})

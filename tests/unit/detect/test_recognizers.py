@@ -57,6 +57,14 @@ def test_whole_registry_is_known_but_for_what_needs_services_or_models() -> None
     assert len(built) >= 93
 
 
+def test_listing_what_is_known_warns_of_nothing(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("presidio-analyzer"), "filters", [])
+    known_entities()
+    assert not caplog.records
+
+
 def test_every_known_entity_is_recognized_by_something() -> None:
     recognizers = build_recognizers(Recognition(known_entities()))
     covered = {entity for found in recognizers for entity in found.supported_entities}
