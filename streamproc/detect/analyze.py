@@ -7,6 +7,7 @@ recognizers, entities, context words and threshold; only prose is searched for n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
 from streamproc.detect.language import LanguageModel, finds_names
-from streamproc.detect.lemmas import supporting_strings
+from streamproc.detect.lemmas import SureWords, supporting_strings
 from streamproc.detect.memo import Memo
 from streamproc.detect.names import is_prose
 from streamproc.detect.phones import PhoneMatcher
@@ -41,6 +42,11 @@ from streamproc.detect.texts import Recognition, Text
 from streamproc.events import Finding
 
 __all__ = ["Analyzer"]
+
+_WORDS_BEFORE = LemmaContextAwareEnhancer().context_prefix_count
+_MOST_BEFORE = 300
+"""Code points before a finding that are read word by word: beyond, the model does it."""
+_SPACE = re.compile(r"\s")
 
 _CONTEXTS = 8192
 """Contexts whose effect is remembered: keys come from producers, so they are bounded."""
@@ -88,6 +94,7 @@ class Analyzer:
             for matcher in self._matchers
         ]
         self._supporting = [supporting_strings(self._model.nlp, words) for words in self._contexts]
+        self._sure = [SureWords(self._model.nlp, words) for words in self._contexts]
         self._minimums = [_minimum(matcher.recognizer, self._minimum) for matcher in self._matchers]
         self._weak = frozenset(
             index
@@ -129,8 +136,11 @@ class Analyzer:
         prose = [index for index, text in enumerate(texts) if self._named and _in_question(text)]
         names = self._names.names([texts[index].value for index in prose])
         drafts = [self._draft(text) for text in texts]  # while other processes read names
-        unsure = [index for index, draft in enumerate(drafts) if draft.unsettled]
         with self._model.memory():
+            for text, draft in zip(texts, drafts, strict=True):
+                if draft.unsettled:
+                    draft.unsettled = self._undecided(text.value, draft)
+            unsure = [index for index, draft in enumerate(drafts) if draft.unsettled]
             for index, named in zip(prose, names, strict=True):
                 drafts[index].settled += [f for f in named if f.score >= self._minimum]
             lemmas = self._model.lemmas(texts[index].value for index in unsure)
@@ -185,6 +195,41 @@ class Analyzer:
         score = max(score, enhancer.min_score_with_context_similarity)
         return finding._replace(score=min(score, EntityRecognizer.MAX_SCORE))
 
+    def _undecided(self, text: str, draft: _Draft) -> list[tuple[int, Finding]]:
+        """Settle what can be settled without the language model; return the rest."""
+        left = []
+        for matcher, finding in draft.unsettled:
+            raises = self._raises(text, matcher, finding.start)
+            if raises is None:
+                left.append((matcher, finding))
+            else:
+                self._keep(matcher, [self._raise(finding) if raises else finding], draft)
+        return left
+
+    def _raises(self, text: str, matcher: int, start: int) -> bool | None:
+        """Return whether words near ``start`` raise a score there; None if that is not sure.
+
+        Presidio looks at the word at ``start``, at five before it, and at the first from it on;
+        words that it does not count, such as stop words, it passes over.
+        """
+        lowered = text.lower()
+        if len(lowered) != len(text) or text[start].isspace():
+            return None
+        space = _SPACE.search(text, start)
+        end = space.start() if space else len(text)
+        runs = text[:end].rsplit(maxsplit=_WORDS_BEFORE + 1)
+        begin = len(runs[0]) if len(runs) > _WORDS_BEFORE + 1 else 0
+        if end - begin > _MOST_BEFORE:
+            return None
+        words = list(self._model.nlp.make_doc(text[begin:end]))
+        at = next(i for i, word in enumerate(words) if start - begin < word.idx + len(word))
+        if any(map(_surely_counts, words[at:])) and not self._supporting[matcher].search(
+            lowered, 0, end
+        ):
+            return False
+        near = words[max(0, at - _WORDS_BEFORE) : at + 1]
+        return True if any(word.text in self._sure[matcher] for word in near) else None
+
     def _settle(self, text: str, draft: _Draft, artifacts: NlpArtifacts) -> None:
         """Let Presidio's own enhancer decide on the unsettled findings."""
         results = [
@@ -213,6 +258,14 @@ class Analyzer:
 
     def _recognizer(self, matcher: int) -> Any:
         return self._matchers[matcher].recognizer
+
+
+def _surely_counts(word: Any) -> bool:
+    """Return whether Presidio counts ``word``: it is no stop word and no sign, whatever its lemma.
+
+    Those with a colon Presidio looks for in two halves, and does not find.
+    """
+    return any(map(str.isdigit, word.text)) and ":" not in word.text
 
 
 def _minimum(recognizer: Any, minimum: float) -> float:

@@ -7,17 +7,24 @@ listed exceptions; which of them depends on the part of speech. So a context wor
 only if the text contains one of a few strings: the word itself; or, where a suffix rule ends the
 lemma in what the context word ends in, the word with that ending undone (``date`` needs ``date``,
 ``dating`` or ``dated``); or an exception's inflected form. A text with none of them needs no model.
+Nor does one that has, close before the finding, a word all of whose possible lemmas contain a
+context word (:class:`SureWords`): ``phone``, ``phones``, ``mobile``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from spacy.language import Language
 
-__all__ = ["supporting_strings"]
+__all__ = ["SureWords", "supporting_strings"]
+
+_WORDS = 4_096
+"""Words that are remembered, in memory only."""
+_LONGEST_WORD = 32
 
 _EVERYTHING = re.compile("")
 _NOTHING = re.compile("(?!)")
@@ -79,3 +86,62 @@ def _attributed(word: str, ruler: Any) -> Iterator[str]:
                 yield from lower["IN"]
             else:
                 yield ""
+
+
+class SureWords:
+    """Tells words that raise a score for sure, whatever part of speech they are."""
+
+    def __init__(self, nlp: Language, context_words: Iterable[str]) -> None:
+        """Learn the rules of the lemmatizer of ``nlp``; with one that has none, no word is sure."""
+        lemmatizer: Any = nlp.get_pipe("lemmatizer")
+        tables = [
+            lemmatizer.lookups.get_table(name, {})
+            for name in ("lemma_rules", "lemma_exc", "lemma_index")
+        ]
+        self._words = tuple(word.lower() for word in context_words)
+        self._vocab = nlp.vocab
+        self._by_speech = [
+            (tables[0].get(speech, ()), tables[1].get(speech, {}), tables[2].get(speech, ()))
+            for speech in {speech for table in tables for speech in table}
+        ]
+        self._sure = lemmatizer.mode == "rule"
+        self._attributed = set(_attributed("", nlp.get_pipe("attribute_ruler")))
+        self._known = lru_cache(_WORDS)(self._decide)
+
+    def __contains__(self, word: str) -> bool:
+        """Return whether ``word``, near a finding, surely raises its score."""
+        return word.isalpha() and len(word) <= _LONGEST_WORD and self._known(word.lower())
+
+    def _decide(self, word: str) -> bool:
+        if not self._sure or word in self._attributed:
+            return False
+        lemmas = {word}.union(_lemma(word, *tables) for tables in self._by_speech)
+        # Presidio passes over stop words, after they are lemmas: "call" is one.
+        return all(
+            not self._vocab[lemma].is_stop and any(known in lemma for known in self._words)
+            for lemma in lemmas
+        )
+
+
+def _lemma(
+    word: str,
+    rules: Iterable[tuple[str, str]],
+    exceptions: Mapping[str, Sequence[str]],
+    index: Collection[str],
+) -> str:
+    """Return the lemma of ``word`` in one part of speech: spaCy's ``rule_lemmatize``."""
+    forms: list[str] = []
+    unknown: list[str] = []
+    for old, new in rules:
+        form = word[: len(word) - len(old)] + new
+        if word.endswith(old) and form:
+            if form in index:
+                forms.insert(0, form)
+            elif form.isalpha():
+                unknown.append(form)
+            else:
+                forms.append(form)
+    for form in exceptions.get(word, ()):
+        if form not in forms:
+            forms.insert(0, form)
+    return [*forms, *unknown, word][0].lower()

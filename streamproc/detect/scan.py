@@ -24,7 +24,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,6 +57,10 @@ _PLAIN_ESCAPE = regex.compile(r"\\(?:[wWdDsSbBAZnrtfv0-9]|x[0-7][0-9a-fA-F]|[^\w
 _ESCAPE = regex.compile(r"\\(?:x[0-9a-fA-F]{2}|.)", regex.DOTALL)
 _SYNTAX_OF_ITS_OWN = regex.compile(r"\(\?[^:=!<>P()]|\(\?P[^<]|\[\[|\[:[^\]]*:\]")
 """Inline flags, comments, recursion, POSIX classes, nested sets."""
+_MOST_TOGETHER = 64
+"""Patterns in a database. All 173 that Presidio ships take 57 s in one, 25 s by 64; one more to
+scan costs 0.1 µs a text in which nothing matches."""
+
 _CASE_IGNORED = "(?i)"
 """At its start, a pattern's own way to say IGNORECASE: Presidio's URL patterns have it."""
 
@@ -121,10 +125,7 @@ class Prefilter:
         self._everything = frozenset(range(len(patterns)))
         said = map(_as_scanned, patterns)
         plain = {i: pattern for i, pattern in enumerate(said) if _is_plain(pattern)}
-        groups = [
-            _open({i: plain[i] for i in plain if (i in apart) is is_apart}, cache)
-            for is_apart in (False, True)
-        ]
+        groups = [_open(group, cache) for group in _groups(plain, apart)]
         refused = frozenset().union(*(compiled.refused for compiled in groups))
         self._always = (self._everything - plain.keys()) | refused
         self._representatives = _Representatives()
@@ -146,6 +147,16 @@ class Prefilter:
             # By position, handler, flags, context, scratch: by name costs 0.3 µs a call.
             database.scan(octets, _note, 0, found, scratch)
         return self._always.union(found) if found else self._always
+
+
+def _groups(
+    patterns: Mapping[int, ScanPattern], apart: Collection[int]
+) -> Iterator[Mapping[int, ScanPattern]]:
+    """Yield what is compiled together."""
+    for is_apart in (False, True):
+        together = [index for index in patterns if (index in apart) is is_apart]
+        for start in range(0, len(together), _MOST_TOGETHER):
+            yield {index: patterns[index] for index in together[start : start + _MOST_TOGETHER]}
 
 
 def _note(pattern: int, start: int, end: int, flags: int, found: list[int]) -> None:  # noqa: ARG001
@@ -179,8 +190,6 @@ def _is_plain(pattern: ScanPattern) -> bool:
 
 def _open(patterns: Mapping[int, ScanPattern], cache: Path) -> _Compiled:
     """Return ``patterns`` compiled, from the folder ``cache`` if they are there."""
-    if not patterns:
-        return _Compiled(None, frozenset())
     stated = [version("hyperscan"), *(f"{i} {p.flags} {p.regex}" for i, p in patterns.items())]
     file = cache / f"{hashlib.sha256(repr(stated).encode()).hexdigest()[:32]}.hsdb"
     try:
