@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import structlog
 from streamproc.detect.evidence import of_field
 from streamproc.detect.field_names import kinds_of
 from streamproc.detect.gates import plausible, said_by
+from streamproc.detect.memo import Memo
 from streamproc.detect.names import is_name
 from streamproc.detect.overlaps import resolve_overlaps
 from streamproc.detect.shapes import machine_made
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Detector"]
 
 log = structlog.get_logger()
+
+_CONTEXTS = 8192
+"""Contexts whose question is remembered, and questions that have a number."""
 
 
 class Detector:
@@ -58,6 +62,8 @@ class Detector:
         self._analyzer: Analyzer = Analyzer(recognition, cache, processes)
         self._machine_made = machine_made(recognition.entities)
         self._recognition = recognition
+        self._questions: Memo[tuple[tuple[str, ...], frozenset[str]], Hashable] = Memo(_CONTEXTS)
+        self._numbers: dict[Hashable, int] = {}
         self.fingerprint = self._analyzer.fingerprint
 
     def detect(self, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
@@ -95,41 +101,49 @@ class Detector:
         context. For a whole field, asked once: what is remembered of its values is remembered under
         this.
         """
-        # What the words support in Presidio, announce as evidence, and say to the gate.
-        return self._analyzer.supported(context), kinds_of(context), said_by(context), without
+        question = self._questions.get((context, without))
+        if question is None:
+            # What the words support in Presidio, announce as evidence, and say to the gate.
+            said = self._analyzer.supported(context), kinds_of(context), said_by(context), without
+            # A number costs less to look things up by; keys come from producers, so they are few.
+            if said in self._numbers or len(self._numbers) < _CONTEXTS:
+                question = self._numbers.setdefault(said, len(self._numbers))
+            else:
+                question = said
+            self._questions.put((context, without), question)
+        return question
 
     def _detect(self, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
-        distinct, places = self._distinct(texts)
-        found = self._find(distinct)
-        return [found[place] for place in places]
-
-    def _find(self, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
-        views = [(index, view) for index, text in enumerate(texts) for view in views_of(text)]
-        distinct, places = self._distinct([*texts, *(view.text for _, view in views)])
-        read = self._read(distinct)
-        found = [[*read[place]] for place in places[: len(texts)]]
-        for (index, view), place in zip(views, places[len(texts) :], strict=True):
-            found[index] += view.in_original(read[place])
-        return [
-            resolve_overlaps(text.value, findings)
-            for text, findings in zip(texts, found, strict=True)
+        kept: list[Text] = []
+        known: dict[tuple[str, Hashable], int] = {}
+        places = [self._place(text, kept, known) for text in texts]
+        asked = len(kept)
+        views = [
+            (index, view, self._place(view.text, kept, known))
+            for index in range(asked)
+            for view in views_of(kept[index])
         ]
+        read = self._read(kept)
+        beside: dict[int, list[Finding]] = {}
+        for index, view, place in views:
+            if read[place]:
+                beside.setdefault(index, []).extend(view.in_original(read[place]))
+        answers = [
+            resolve_overlaps(kept[index].value, [*read[index], *beside.get(index, ())])
+            for index in range(asked)
+        ]
+        return [answers[place] for place in places]
 
-    def _distinct(self, texts: Iterable[Text]) -> tuple[list[Text], list[int]]:
-        """Return the texts that are different questions, and for each text which of them it is.
+    def _place(self, text: Text, kept: list[Text], known: dict[tuple[str, Hashable], int]) -> int:
+        """Return where ``text`` is in ``kept``, put there if no text of one question is.
 
         Values come back within a batch, and parts of URLs more than anything.
         """
-        distinct: dict[tuple[str, Hashable], int] = {}
-        kept: list[Text] = []
-        places: list[int] = []
-        for text in texts:
-            question = (text.value, self.question(text.context, text.without))
-            place = distinct.setdefault(question, len(kept))
-            if place == len(kept):
-                kept.append(text)
-            places.append(place)
-        return kept, places
+        question = (text.value, self.question(text.context, text.without))
+        place = known.setdefault(question, len(kept))
+        if place == len(kept):
+            kept.append(text)
+        return place
 
     def _read(self, texts: Sequence[Text]) -> list[list[Finding]]:
         """Return what is found in each text as it stands, by its words and by its field's name."""
