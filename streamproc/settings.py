@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from streamproc.errors import ConfigError, Problem
+from streamproc.expected import expected
 
 __all__ = [
     "Effective",
@@ -318,6 +319,4 @@ def _problem(item: Any, sources: Mapping[str, str], file: Path | None) -> Proble
 def _expected(item: Any) -> str:
     if item["type"] == "model_type":
         return "expected a table"
-    # pydantic's messages say what was expected and never quote the input.
-    message: str = item["msg"]
-    return message[0].lower() + message[1:]
+    return expected(item)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from streamproc.detect.definitions import Definition
 from streamproc.detect.evidence import EVIDENT
+from streamproc.expected import ENTITY, NAME
 from streamproc.rules.document import nearest
 from streamproc.rules.load_recognizers import Recognizers
 from streamproc.rules.operators import Hash, Keep, Operator, Statement
@@ -47,9 +48,20 @@ def _searchable(name: str, info: ValidationInfo) -> str:
     own = _recognizers(info)
     known = {*SEARCHABLE, *own.entities, *own.groups}
     if name not in known:
-        hint = nearest(name, known, 0.6)
-        raise PydanticCustomError("unknown_entity", "no such entity{hint}", {"hint": hint})
+        raise PydanticCustomError(
+            "unknown_entity", "no such entity{hint}", {"hint": _hint(name, known)}
+        )
     return name
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    if near := nearest(name, known, 0.6):
+        return near
+    # PHONE is less like PHONE_NUMBER than one thinks.
+    longer = [entity for entity in sorted(known) if name.upper() in entity.split("_")]
+    if longer:
+        return f"; did you mean {' or '.join(longer[:3])}?"
+    return "; those of recognizers of your own are known from recognizers/*.yaml beside the ruleset"
 
 
 def _spelled_out(names: frozenset[str], info: ValidationInfo) -> frozenset[str]:
@@ -103,13 +115,13 @@ STEPS: Mapping[str, str] = MappingProxyType(
 
 def _step(name: str) -> str:
     if name not in STEPS:
-        hint = nearest(name, STEPS, 0.6)
+        hint = nearest(name, STEPS, 0.6) or f"; there are {', '.join(STEPS)}"
         raise PydanticCustomError("unknown_step", "no such step{hint}", {"hint": hint})
     return name
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-Entity = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+Name = Annotated[str, Field(pattern=NAME)]
+Entity = Annotated[str, Field(pattern=ENTITY)]
 Entities = Annotated[
     frozenset[Annotated[str, AfterValidator(_searchable)]],
     Field(min_length=1),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from streamproc.errors import ConfigError, Problem
-from streamproc.rules.document import Document, Location, expected, nearest, read_text
+from streamproc.rules.document import Document, Location, explained, nearest, read_text
 from streamproc.rules.language import SEARCHABLE, Rule, Ruleset
 from streamproc.rules.load_recognizers import Recognizers, load_recognizers
 from streamproc.rules.operators import OPERATORS, DropEvent, Hash, Keep, Operator
@@ -55,38 +55,45 @@ def parse_ruleset(text: str, source: str, recognizers: Recognizers = NO_RECOGNIZ
         ConfigError: With every problem of the text.
     """
     document = Document.parse(text, source)
-    found: Iterable[tuple[Location, str]]
     try:
         ruleset = Ruleset.model_validate(document.content, context=recognizers)
     except ValidationError as error:
-        found = [(item["loc"], _expected(item)) for item in error.errors()]
-    else:
-        found = _contradictions(ruleset, SEARCHABLE | recognizers.entities)
-    if problems := [document.problem(location, message) for location, message in found]:
+        raise ConfigError(*document.problems(error, _explained)) from None
+    found = (*_unsearched(document.content, ruleset, recognizers), *_contradictions(ruleset))
+    slips = _slips(ruleset, SEARCHABLE | recognizers.entities)
+    if problems := [document.problem(*problem) for problem in (*found, *slips)]:
         raise ConfigError(*problems)
     return ruleset
 
 
-def _contradictions(ruleset: Ruleset, searchable: frozenset[str]) -> Iterator[tuple[Location, str]]:
+def _unsearched(
+    written: Mapping[str, Any], ruleset: Ruleset, recognizers: Recognizers
+) -> Iterator[tuple[Location, str]]:
+    """Yield each entity or group that something is done with, and nobody searches for."""
+    named: list[tuple[Location, str]] = [
+        (("operators", name), name) for name in written["operators"] if name != "default"
+    ]
+    for index, rule in enumerate(written.get("rules", ())):
+        names = enumerate(rule.get("entities") or ())
+        named += [(("rules", index, "entities", at), name) for at, name in names]
+    known = ruleset.entities.union(written["entities"])
+    for location, name in named:
+        if ruleset.entities.isdisjoint(recognizers.groups.get(name, {name})):
+            yield location, f"{name} is not among the entities searched{nearest(name, known)}"
+
+
+def _contradictions(ruleset: Ruleset) -> Iterator[tuple[Location, str]]:
     """Yield what each statement alone allows and all together do not."""
     if "default" not in ruleset.operators:
         yield ("operators",), "default is missing: what is done with a finding nothing speaks of"
     for entity, operator in ruleset.operators.items():
-        at = ("operators", entity)
-        if entity != "default" and entity not in ruleset.entities:
-            yield at, f"is not among the entities searched{nearest(entity, ruleset.entities)}"
         for message in _misplaced(operator, entity):
-            yield at, message
+            yield ("operators", entity), message
     seen: dict[str, int] = {}
     for index, rule in enumerate(ruleset.rules):
         if rule.name in seen:
             yield ("rules", index, "name"), f"is the name of rules[{seen[rule.name]}] too"
         seen.setdefault(rule.name, index)
-        for message in _slips(rule.entity, searchable):
-            yield ("rules", index, "entity"), message
-        for entity in sorted((rule.entities or frozenset()) - ruleset.entities):
-            near = nearest(entity, ruleset.entities)
-            yield ("rules", index, "entities"), f"{entity} is not among the entities searched{near}"
 
 
 def _misplaced(operator: Operator, entity: str) -> Iterator[str]:
@@ -99,20 +106,23 @@ def _misplaced(operator: Operator, entity: str) -> Iterator[str]:
         yield "keep cannot be the default: name the entities that may stay"
 
 
-def _slips(entity: str | None, searchable: frozenset[str]) -> Iterator[str]:
+def _slips(ruleset: Ruleset, searchable: frozenset[str]) -> Iterator[tuple[Location, str]]:
     # An entity that a rule declares may be any name, but a name that is nearly one of those found
     # is a slip, and would silently make other tokens than findings of that entity get. NATIONAL_ID
     # is no slip for TR_NATIONAL_ID.
-    if entity and entity not in searchable:
-        alike = (name for name in searchable if not name.endswith(f"_{entity}"))
-        if near := nearest(entity, alike):
-            yield f"no such entity{near}"
+    for index, rule in enumerate(ruleset.rules):
+        entity = rule.entity
+        if entity and entity not in searchable:
+            alike = (name for name in searchable if not name.endswith(f"_{entity}"))
+            if near := nearest(entity, alike):
+                yield ("rules", index, "entity"), f"no such entity{near}"
 
 
-def _expected(item: Any) -> str:
+def _explained(item: Any) -> str:
     if item["type"] == "union_tag_invalid":
-        return f"no such operator{nearest(str(item['ctx']['tag']), OPERATORS, 0.6)}"
-    return expected(item, _keys_at(item["loc"]))
+        hint = nearest(str(item["ctx"]["tag"]), OPERATORS, 0.6)
+        return f"no such operator{hint or '; there are ' + ', '.join(OPERATORS)}"
+    return explained(item, _keys_at(item["loc"]))
 
 
 def _keys_at(location: Location) -> Iterable[str]:

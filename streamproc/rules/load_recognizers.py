@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import regex
 from pydantic import ValidationError
 
 from streamproc.detect.definitions import Custom, Definition, Predefined, WrittenPattern
 from streamproc.errors import ConfigError, Problem
-from streamproc.rules.document import Document, Location, expected, read_text
+from streamproc.rules.document import Document, Location, explained, read_text
 from streamproc.rules.operators import Statement
 from streamproc.rules.presidio import PREDEFINED
 from streamproc.rules.recognizers import (
@@ -58,6 +59,9 @@ def load_recognizers(*folders: Path) -> Recognizers:
     """
     files: dict[str, Path] = {}
     for folder in folders:
+        if misnamed := sorted(folder.glob("*.yml")):
+            problems = (Problem(str(file), "", "expected a name in .yaml") for file in misnamed)
+            raise ConfigError(*problems)
         for file in sorted(folder.glob("*.yaml")):
             files.setdefault(file.stem, file)
     return parse_recognizers({file: read_text(file) for file in files.values()})
@@ -98,12 +102,7 @@ def _read(document: Document) -> dict[int, Definition]:
     try:
         file = RecognizerFile.model_validate(document.content)
     except ValidationError as error:
-        raise ConfigError(
-            *(
-                document.problem(item["loc"], expected(item, _keys_at(item["loc"])))
-                for item in error.errors()
-            )
-        ) from None
+        raise ConfigError(*document.problems(error, _explained)) from None
     defined = {
         index: _definition(statement, file)
         for index, statement in enumerate(file.recognizers)
@@ -158,6 +157,10 @@ def _entities_of(definition: Definition) -> frozenset[str]:
     if isinstance(definition, Custom):
         return frozenset({definition.entity})
     return frozenset(definition.entities or (PREDEFINED[definition.recognizer],))
+
+
+def _explained(item: Any) -> str:
+    return explained(item, _keys_at(item["loc"]))
 
 
 def _keys_at(location: Location) -> Iterable[str]:

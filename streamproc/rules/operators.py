@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 __all__ = [
@@ -38,11 +38,20 @@ class Statement(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+def _template(written: str) -> str:
+    if "{" in (rest := written.replace("{entity}", "")) or "}" in rest:
+        raise PydanticCustomError("template", "expected no braces but those of {entity}")
+    return written
+
+
+Count = Annotated[int, Field(ge=0, strict=True)]
+
+
 class Replace(Statement):
     """Put a constant text in the place of what was found."""
 
     name: Literal["replace"] = "replace"
-    template: Annotated[str, Field(max_length=200)] = "<{entity}>"
+    template: Annotated[str, Field(max_length=200), AfterValidator(_template)] = "<{entity}>"
     """The text; ``{entity}`` stands for the entity's name."""
 
 
@@ -62,13 +71,13 @@ class Mask(Statement):
     name: Literal["mask"] = "mask"
     character: Annotated[str, Field(min_length=1, max_length=1)] = "*"
     """What is written over them."""
-    keep_first: Annotated[int, Field(ge=0)] = 0
+    keep_first: Count = 0
     """Characters left at the start."""
-    keep_last: Annotated[int, Field(ge=0)] = 0
+    keep_last: Count = 0
     """Characters left at the end."""
-    first: Annotated[int, Field(ge=0)] = 0
+    first: Count = 0
     """Characters masked at the start; the rest stays."""
-    last: Annotated[int, Field(ge=0)] = 0
+    last: Count = 0
     """Characters masked at the end; the rest stays."""
     skip: str | None = None
     """The separators that stay, such as `@.`; every other character is masked. Unset, all stay."""
@@ -114,7 +123,7 @@ class FormatPreserve(Statement):
     """
 
     name: Literal["format_preserve"] = "format_preserve"
-    keep_last: Annotated[int, Field(ge=0)] = 0
+    keep_last: Count = 0
     """Letters and digits left at the end, as of a card."""
 
 
@@ -125,9 +134,9 @@ class TruncateIp(Statement):
     """
 
     name: Literal["truncate_ip"] = "truncate_ip"
-    v4_bits: Annotated[int, Field(ge=0, le=31)] = 24
+    v4_bits: Annotated[int, Field(ge=0, le=31, strict=True)] = 24
     """Bits left of an IPv4 address."""
-    v6_bits: Annotated[int, Field(ge=0, le=127)] = 48
+    v6_bits: Annotated[int, Field(ge=0, le=127, strict=True)] = 48
     """Bits left of an IPv6 address."""
 
 
@@ -140,7 +149,7 @@ class DateShift(Statement):
     """
 
     name: Literal["date_shift"] = "date_shift"
-    days: Annotated[int, Field(ge=1, le=36_500)] = 30
+    days: Annotated[int, Field(ge=1, le=36_500, strict=True)] = 30
     """Most days that dates move, forwards or backwards; never 0."""
     day_first: bool = False
     """Whether 03/04/2024 is the third of April."""
@@ -152,7 +161,7 @@ class Generalise(Statement):
     name: Literal["generalise"] = "generalise"
     dates: Literal["month", "year"] | None = None
     """Leave a date's month (`2024-03`) or year (`2024`)."""
-    numbers: Annotated[int, Field(ge=2)] | None = None
+    numbers: Annotated[int, Field(ge=2, strict=True)] | None = None
     """Leave the range of this width that a number is in: by 10, 37 becomes `[30,40)`."""
     day_first: bool = False
     """Whether 03/04/2024 is the third of April."""
@@ -210,7 +219,7 @@ def _spelled_out(written: object) -> object:
                 return {**options, "name": name}
     raise PydanticCustomError(
         "operator_form",
-        "expected an operator's name, or one name with its options: {{mask: {{…}}}}",
+        "expected an operator's name, or one name with its options: {mask: {…}}",
     )
 
 

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from streamproc.detect.checksums import CHECKSUMS
 from streamproc.detect.definitions import FLAGS
+from streamproc.expected import ENTITY
 from streamproc.rules.document import nearest
 from streamproc.rules.operators import Statement
 from streamproc.rules.presidio import PREDEFINED
@@ -37,9 +38,17 @@ LANGUAGE_MODEL = "SpacyRecognizer"
 
 
 def _compilable(written: str) -> str:
+    if not _CONTROL.isdisjoint(written):
+        raise PydanticCustomError(
+            "control", "holds a control character: between single quotes \\b is written as it is"
+        )
     if reason := refusal(written):
         raise PydanticCustomError("regex", "{reason}", {"reason": reason})
     return written
+
+
+_CONTROL = frozenset(map(chr, range(32))) - set("\t\n\r")
+r"""What nobody writes, but YAML makes of ``"\b"``, which would never be found then."""
 
 
 def _known_checksum(name: str) -> str:
@@ -60,7 +69,7 @@ def _known_flags(flags: int) -> int:
 Score = Annotated[float, Field(ge=0, le=1)]
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 Label = Annotated[str, Field(min_length=1, max_length=80)]
-Entity = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+Entity = Annotated[str, Field(pattern=ENTITY)]
 Checksum = Annotated[str, AfterValidator(_known_checksum)]
 Flags = Annotated[int, AfterValidator(_known_flags)]
 Expression = Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_compilable)]
@@ -164,7 +173,10 @@ class RecognizerStatement(Statement):
             raise _problem(f"a predefined recognizer has no {min(own)}")
         if self.enabled and self.recognizer not in (*PREDEFINED, LANGUAGE_MODEL):
             hint = nearest(self.recognizer, PREDEFINED)
-            raise _problem(f"expected a recognizer of Presidio's that needs only a text{hint}")
+            otherwise = "patterns, deny_list or " if self.type is None and not hint else ""
+            raise _problem(
+                f"expected {otherwise}a recognizer of Presidio's that needs only a text{hint}"
+            )
 
     def _check_custom(self) -> None:
         if not self.entities:

@@ -93,7 +93,7 @@ def test_bad_settings_end_a_process_before_it_asks_a_broker(
     done = run(tmp_path, variables, name)
 
     unknown = "no such setting; did you mean STREAMPROC_WORKER_RETRIES?"
-    found = "input should be a valid number, unable to parse string as a number"
+    found = "expected a number"
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
         "streamproc: 2 problems",

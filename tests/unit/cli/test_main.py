@@ -135,7 +135,7 @@ def test_bad_settings_end_every_command_with_2_file_path_and_expectation(
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines() == [
         "streamproc: 1 problem",
-        "  streamproc.toml: worker.retries: input should be greater than or equal to 1",
+        "  streamproc.toml: worker.retries: expected 1 or more",
     ]
 
 

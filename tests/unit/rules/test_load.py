@@ -21,6 +21,9 @@ rules:
 """
 
 
+TEMPLATE = "operators.PHONE_NUMBER.replace.template"
+
+
 def problems(text: str) -> list[tuple[int | None, str, str]]:
     """Return line, path and message of each problem."""
     with pytest.raises(ConfigError) as caught:
@@ -50,7 +53,7 @@ def test_the_shipped_ruleset_is_in_order() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "path", "message"),
     [
-        ("version: 1", "version: 2", 1, "version", "input should be 1"),
+        ("version: 1", "version: 2", 1, "version", "expected 1"),
         ("name: small", "nam: small", 2, "nam", "no such key; did you mean name?"),
         ("EMAIL_ADDRESS, ", "EMAIL_ADRESS, ", 3, "entities[0]", "did you mean EMAIL_ADDRESS?"),
         ("default: replace", "default: replcae", 5, "operators.default", "did you mean replace?"),
@@ -60,17 +63,45 @@ def test_the_shipped_ruleset_is_in_order() -> None:
         ("default: replace", "default: keep", 5, "operators.default", "cannot be the default"),
         ("default: replace", "default: drop_event", 5, "operators.default", "needs a rule"),
         ("  default: replace\n", "", 4, "operators", "default is missing"),
-        ('fields: ["**.email"]', "fields: []", 9, "rules[0].fields", "at least 1"),
+        ('fields: ["**.email"]', "fields: []", 9, "rules[0].fields", "a list of 1 or more"),
         ("**.email", "emails[0]", 9, "rules[0].fields[0]", "list items cannot be named"),
         ("fields:", "field:", 8, "rules[0].fields", "is missing"),
         ("entity: EMAIL", "entity: EMIAL", 10, "rules[0].entity", "did you mean EMAIL_ADDRESS?"),
         ("    entity: EMAIL_ADDRESS\n", "", 8, "rules[0]", "one of entity"),
-        ("entity: EMAIL_ADDRESS", "without: [jsn]", 10, "rules[0].without[0]", "did you mean json?"),
+        (
+            "entity: EMAIL_ADDRESS",
+            "without: [jsn]",
+            10,
+            "rules[0].without[0]",
+            "did you mean json?",
+        ),
         ("entity: EMAIL_ADDRESS", "without: [json]", 8, "rules[0]", "has nothing to do"),
         ("    operator: hash\n", "", 8, "rules[0]", "operator is missing"),
         ("operator: hash", "operator: keep", 8, "rules[0]", "keep needs entities"),
         ("operator: hash", "operator: [hash]", 11, "rules[0].operator", "operator's name"),
         ("operator: hash", "operator: {mask: {name: hash}}", 11, "rules[0].operator", "name"),
+        ("operator: hash", "operator: {mask: 4}", 11, "rules[0].operator", "options: {mask: {…}}"),
+        ("operator: hash", "operator: delete", 11, "rules[0].operator", "there are replace, "),
+        ("keep_last: 2", "keep_last: '2'", 6, "operators.PHONE_NUMBER.mask.keep_last", "a whole"),
+        (
+            "mask: {keep_last: 2}",
+            "replace: {template: '<{ent}>'}",
+            6,
+            TEMPLATE,
+            "expected no braces",
+        ),
+        ("EMAIL_ADDRESS, ", "EMAIL, ", 3, "entities[0]", "no such entity; did you mean EMAIL_ADD"),
+        ("EMAIL_ADDRESS, ", "email_address, ", 3, "entities[0]", "did you mean EMAIL_ADDRESS?"),
+        ("EMAIL_ADDRESS, ", "LOYALTY, ", 3, "entities[0]", "recognizers/*.yaml beside the ruleset"),
+        ("[EMAIL_ADDRESS, PHONE_NUMBER]", "PHONE_NUMBER", 3, "entities", "expected a list"),
+        ("name: small", "name: Small", 2, "name", "expected small letters, digits"),
+        ("name: small", "name: 2024-01-01", 2, "name", "expected a text"),
+        ("name: small", "name: [", 4, "", "is not YAML"),
+        ("name: small", "1: small", 2, "[1]", "expected a text as key"),
+        ("entity: EMAIL_ADDRESS", "without: [text]", 10, "rules[0].without[0]", "there are name,"),
+        ('["**.email"]', "[**.email]", 9, "", "what starts with * needs quotes"),
+        ("mask: {keep_last: 2}", "mask: {skip: @}", 6, "", "it needs quotes"),
+        ("rules:\n", "rules:\n\t", 8, "", "indent with spaces"),
     ],
 )
 def test_a_problem_names_line_path_and_what_was_expected(
@@ -84,6 +115,25 @@ def test_a_problem_names_line_path_and_what_was_expected(
 def test_every_problem_is_told_at_once() -> None:
     text = changed("operator: hash", "operator: hsh").replace("name: small", "name: Small!")
     assert [line for line, _, _ in problems(text)] == [2, 11]
+
+
+def test_a_list_whose_only_item_is_wrong_is_not_said_to_be_empty() -> None:
+    assert [path for _, path, _ in problems(changed("**.email", "emails[0]"))] == [
+        "rules[0].fields[0]"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 5_000, "is nested too deeply"),
+        ("name: 2024-13-41", "looks like a date or a number, and is none"),
+        ("name: \0", "is not YAML"),
+    ],
+)
+def test_what_the_parser_itself_gives_up_on_is_told(text: str, message: str) -> None:
+    ((_, _, told),) = problems(text)
+    assert message in told
 
 
 def test_two_rules_of_one_name_are_refused() -> None:

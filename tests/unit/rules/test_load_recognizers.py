@@ -4,7 +4,7 @@ import pytest
 
 from streamproc.detect.definitions import FLAGS, Custom, Predefined, WrittenPattern
 from streamproc.errors import ConfigError
-from streamproc.rules import Ruleset, load_ruleset, parse_ruleset
+from streamproc.rules import Hash, Ruleset, load_ruleset, parse_ruleset
 from streamproc.rules.load_recognizers import Recognizers, load_recognizers, parse_recognizers
 from streamproc.shipped import shipped
 
@@ -62,14 +62,23 @@ def test_a_file_is_read() -> None:
     ("old", "new", "line", "path", "message"),
     [
         ("patterns:", "pattern:", 10, "recognizers[0].pattern", "did you mean patterns?"),
-        ("score: 0.3", "score: 3", 11, "recognizers[0].patterns[0].score", "less than or equal"),
+        ("score: 0.3", "score: 3", 11, "recognizers[0].patterns[0].score", "expected 1 or less"),
         ("score: 0.3", "scor: 1", 11, "recognizers[0].patterns[0].scor", "did you mean score?"),
         (r"B\d{6}", "(", 11, "recognizers[0].patterns[0].regex", "no regular expression"),
         (r"B\d{6}", "(B+)+$", 11, "recognizers[0].patterns[0].regex", "takes more than"),
         (r"B\d{6}", "B*", 11, "recognizers[0].patterns[0].regex", "matches the empty text"),
+        (
+            r"'B\d{6}'",
+            r'"\bB"',
+            11,
+            "recognizers[0].patterns[0].regex",
+            "holds a control character",
+        ),
+        (r"'B\d{6}'", r'"B\d"', 11, "", "between single quotes a backslash is a backslash"),
+        ("name: Badges", "name: ''", 3, "recognizers[0].name", "expected 1 or more characters"),
         ("luhn", "lun", 7, "recognizers[0].checksum", "did you mean luhn?"),
         ("luhn", "xyz", 7, "recognizers[0].checksum", "there are damm, iban, luhn"),
-        ("BADGE", "badge", 5, "recognizers[0].supported_entity", "pattern"),
+        ("BADGE", "badge", 5, "recognizers[0].supported_entity", "expected capitals"),
         ("    supported_entity: BADGE\n", "", 3, "recognizers[0]", "supported_entity is missing"),
         ("type: custom", "type: predefined", 3, "recognizers[0]", "has no case_sensitive"),
         ("type: custom", "type: own", 4, "recognizers[0].type", "'custom' or 'predefined'"),
@@ -95,6 +104,12 @@ def test_a_problem_names_line_path_and_what_was_expected(
     assert any(
         at == line and (path or where) == where and message in text for at, where, text in found
     ), found
+
+
+def test_files_whose_name_would_not_be_looked_for_are_told(tmp_path: Path) -> None:
+    (tmp_path / "badges.yml").write_text(changed("luhn", "luhn"), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"badges\.yml: expected a name in \.yaml"):
+        load_recognizers(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +192,21 @@ def test_a_ruleset_keeps_the_recognizers_of_what_it_searches() -> None:
 def test_recognizers_count_in_the_fingerprint() -> None:
     assert ruleset().fingerprint == ruleset(recognizers="# a comment\n" + SMALL).fingerprint
     assert ruleset().fingerprint != ruleset(recognizers=changed("0.3", "0.4")).fingerprint
+
+
+def test_a_group_that_is_not_searched_is_told_by_its_own_name() -> None:
+    with pytest.raises(ConfigError) as caught:
+        ruleset(RULES.replace("[EMAIL_ADDRESS, cards]", "[EMAIL_ADDRESS]"))
+    assert [(p.line, p.path, p.message) for p in caught.value.problems] == [
+        (5, "operators.cards", "cards is not among the entities searched"),
+        (6, "operators.CREDIT_CARD", "CREDIT_CARD is not among the entities searched"),
+        (9, "rules[0].entities[0]", "cards is not among the entities searched"),
+    ]
+
+
+def test_a_group_of_which_some_is_searched_can_be_spoken_of() -> None:
+    text = RULES.replace("[EMAIL_ADDRESS, cards]", "[CREDIT_CARD]")
+    assert ruleset(text).operator_for("CREDIT_CARD") == Hash()
 
 
 def test_an_entity_that_nothing_finds_is_told_with_what_is_near() -> None:
