@@ -24,7 +24,7 @@ from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
 from streamproc.detect.language import LanguageModel, finds_names
-from streamproc.detect.lemmas import SureWords, supporting_strings
+from streamproc.detect.lemmas import ContextWords
 from streamproc.detect.memo import Memo
 from streamproc.detect.names import is_prose
 from streamproc.detect.phones import PhoneMatcher
@@ -93,8 +93,7 @@ class Analyzer:
             tuple(word.lower() for word in matcher.recognizer.context or ())
             for matcher in self._matchers
         ]
-        self._supporting = [supporting_strings(self._model.nlp, words) for words in self._contexts]
-        self._sure = [SureWords(self._model.nlp, words) for words in self._contexts]
+        self._context_words = [ContextWords(self._model.nlp, words) for words in self._contexts]
         self._minimums = [_minimum(matcher.recognizer, self._minimum) for matcher in self._matchers]
         self._weak = frozenset(
             index
@@ -164,8 +163,8 @@ class Analyzer:
 
     def _support(self, text: Text, matcher: int) -> bool:
         """Return whether the field's name, or perhaps a word of the text, raises scores."""
-        return matcher in self.supported(text.context) or bool(
-            self._supporting[matcher].search(text.value.lower())
+        return matcher in self.supported(text.context) or self._context_words[matcher].found_in(
+            text.value
         )
 
     def _weigh(self, text: Text, matcher: int, found: list[Finding], draft: _Draft) -> None:
@@ -212,23 +211,25 @@ class Analyzer:
         Presidio looks at the word at ``start``, at five before it, and at the first from it on;
         words that it does not count, such as stop words, it passes over.
         """
-        lowered = text.lower()
-        if len(lowered) != len(text) or text[start].isspace():
+        if text[start].isspace():
             return None
         space = _SPACE.search(text, start)
         end = space.start() if space else len(text)
-        runs = text[:end].rsplit(maxsplit=_WORDS_BEFORE + 1)
-        begin = len(runs[0]) if len(runs) > _WORDS_BEFORE + 1 else 0
-        if end - begin > _MOST_BEFORE:
-            return None
+        known = self._context_words[matcher]
+        begin = 0
+        if end > _MOST_BEFORE:
+            runs = text[:end].rsplit(maxsplit=_WORDS_BEFORE + 1)
+            begin = len(runs[0])
+            if end - begin > _MOST_BEFORE:
+                return None
         words = list(self._model.nlp.make_doc(text[begin:end]))
         at = next(i for i, word in enumerate(words) if start - begin < word.idx + len(word))
-        if any(map(_surely_counts, words[at:])) and not self._supporting[matcher].search(
-            lowered, 0, end
-        ):
-            return False
-        near = words[max(0, at - _WORDS_BEFORE) : at + 1]
-        return True if any(word.text in self._sure[matcher] for word in near) else None
+        raising = [known.raises(word.text) for word in words]
+        if any(raising[max(0, at - _WORDS_BEFORE) : at + 1]):
+            return True
+        nothing_after = any(map(_surely_counts, words[at:]))
+        nothing_before = raising.count(False) == len(words) and not known.found_in(text[:begin])
+        return False if nothing_after and nothing_before else None
 
     def _settle(self, text: str, draft: _Draft, artifacts: NlpArtifacts) -> None:
         """Let Presidio's own enhancer decide on the unsettled findings."""

@@ -8,7 +8,8 @@ only if the text contains one of a few strings: the word itself; or, where a suf
 lemma in what the context word ends in, the word with that ending undone (``date`` needs ``date``,
 ``dating`` or ``dated``); or an exception's inflected form. A text with none of them needs no model.
 Nor does one that has, close before the finding, a word all of whose possible lemmas contain a
-context word (:class:`SureWords`): ``phone``, ``phones``, ``mobile``.
+context word (``phones``), or no other than words whose lemmas Presidio passes over (``call``, a
+stop word): :class:`ContextWords`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from spacy.language import Language
 
-__all__ = ["SureWords", "supporting_strings"]
+__all__ = ["ContextWords", "supporting_strings"]
 
 _WORDS = 4_096
 """Words that are remembered, in memory only."""
@@ -88,8 +89,8 @@ def _attributed(word: str, ruler: Any) -> Iterator[str]:
                 yield ""
 
 
-class SureWords:
-    """Tells words that raise a score for sure, whatever part of speech they are."""
+class ContextWords:
+    """Tells of a word near a finding whether it raises the score, whatever part of speech it is."""
 
     def __init__(self, nlp: Language, context_words: Iterable[str]) -> None:
         """Learn the rules of the lemmatizer of ``nlp``; with one that has none, no word is sure."""
@@ -99,28 +100,39 @@ class SureWords:
             for name in ("lemma_rules", "lemma_exc", "lemma_index")
         ]
         self._words = tuple(word.lower() for word in context_words)
+        self._supporting = supporting_strings(nlp, self._words)
         self._vocab = nlp.vocab
         self._by_speech = [
             (tables[0].get(speech, ()), tables[1].get(speech, {}), tables[2].get(speech, ()))
             for speech in {speech for table in tables for speech in table}
         ]
-        self._sure = lemmatizer.mode == "rule"
+        # A rule of the model may give any word a lemma that raises: then no word is sure.
+        self._has_rules = lemmatizer.mode == "rule" and not self._supporting.search("")
         self._attributed = set(_attributed("", nlp.get_pipe("attribute_ruler")))
         self._known = lru_cache(_WORDS)(self._decide)
 
-    def __contains__(self, word: str) -> bool:
-        """Return whether ``word``, near a finding, surely raises its score."""
-        return word.isalpha() and len(word) <= _LONGEST_WORD and self._known(word.lower())
+    def found_in(self, text: str) -> bool:
+        """Return whether ``text`` may hold one: never False where a lemma contains one."""
+        return self._supporting.search(text.lower()) is not None
 
-    def _decide(self, word: str) -> bool:
-        if not self._sure or word in self._attributed:
+    def raises(self, word: str) -> bool | None:
+        """Return whether ``word`` raises a score if it is near a finding; None if it may."""
+        if not self.found_in(word):
             return False
+        if not word.isalpha() or len(word) > _LONGEST_WORD:
+            return None
+        return self._known(word.lower())
+
+    def _decide(self, word: str) -> bool | None:
+        if not self._has_rules or word in self._attributed:
+            return None
         lemmas = {word}.union(_lemma(word, *tables) for tables in self._by_speech)
+        raising = {self._counts(lemma) for lemma in lemmas}
+        return raising.pop() if len(raising) == 1 else None
+
+    def _counts(self, lemma: str) -> bool:
         # Presidio passes over stop words, after they are lemmas: "call" is one.
-        return all(
-            not self._vocab[lemma].is_stop and any(known in lemma for known in self._words)
-            for lemma in lemmas
-        )
+        return not self._vocab[lemma].is_stop and any(word in lemma for word in self._words)
 
 
 def _lemma(

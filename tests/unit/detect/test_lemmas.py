@@ -2,7 +2,7 @@ import pytest
 import spacy
 from spacy.language import Language
 
-from streamproc.detect.lemmas import supporting_strings
+from streamproc.detect.lemmas import ContextWords, supporting_strings
 from streamproc.detect.texts import NameModel
 
 
@@ -52,3 +52,30 @@ def test_every_text_is_seen_without_a_lemmatizer_made_of_rules() -> None:
 
 def test_no_text_supports_a_recognizer_without_context_words(nlp: Language) -> None:
     assert not supporting_strings(nlp, []).search("the date")
+
+
+@pytest.mark.parametrize(
+    ("word", "raises"),
+    [
+        ("phone", True),
+        ("Phones", True),
+        ("number", True),
+        ("call", False),  # a stop word, as is its lemma
+        ("jane", False),
+        ("415", False),
+        ("mice", None),  # mouse only as a noun
+        ("phone2", None),
+        ("called", None),
+    ],
+)
+def test_a_word_is_told_by_all_the_lemmas_it_can_have(
+    nlp: Language, word: str, raises: bool | None
+) -> None:
+    assert ContextWords(nlp, ["phone", "number", "call", "mouse"]).raises(word) is raises
+
+
+def test_no_word_is_sure_without_a_lemmatizer_made_of_rules() -> None:
+    other = spacy.blank("en")
+    other.add_pipe("attribute_ruler")
+    other.add_pipe("lemmatizer", config={"mode": "lookup"})
+    assert ContextWords(other, ["phone"]).raises("phone") is None
