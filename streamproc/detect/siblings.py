@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import permutations
 from unicodedata import combining, normalize
 
@@ -90,13 +91,13 @@ def find_known(text: str, values: Sequence[str]) -> tuple[Finding, ...]:
         Findings of ``PERSON``, score 0.85, recognizer ``SiblingName``, step ``sibling``.
     """
     folded = text.casefold()
-    names = _names(values)
-    if not any(name in folded for name in names if len(name) >= _SHORTEST):
+    long, pattern = _prepared(tuple(values))
+    if not any(name in folded for name in long):
         return ()  # whatever else is looked for has one of these in it
     offsets = _offsets(text, folded)
     spans = (
         (offsets[match.start()], offsets[match.end()])
-        for match in _pattern(names).finditer(folded)
+        for match in pattern.finditer(folded)
         if match[0] not in _ALSO_WORDS or text[offsets[match.start()]].isupper()
     )
     return tuple(
@@ -112,6 +113,12 @@ def name_words(value: str) -> list[str]:
     """
     long = [name for name in _names([value]) if len(name) >= _SHORTEST]
     return [name for name in long if " " not in name] or long
+
+
+@lru_cache(maxsize=16)  # an event's names are looked for in text after text
+def _prepared(values: tuple[str, ...]) -> tuple[list[str], re.Pattern[str]]:
+    names = _names(values)
+    return [name for name in names if len(name) >= _SHORTEST], _pattern(names)
 
 
 def _names(values: Iterable[str]) -> list[str]:

@@ -13,14 +13,19 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
+from math import isinf
 from textwrap import wrap
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
+from streamproc.errors import EventError
+
 __all__ = ["Embedded", "embedded", "encoded"]
 
 _JSON_BRACKETS = frozenset(("{}", "[]", '""'))
+_DEEPEST = 64
+"""Objects and lists in each other in one document, as in an event by default."""
 _INDENT = re.compile(r"[{\[]\r?\n([ \t]+)")
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -32,6 +37,8 @@ _LONE = re.compile(
 
 _FORM_KEY = r"[\w.\[\]%+~-]+"
 _FORM = re.compile(rf"{_FORM_KEY}=[^&\s]*(?:&{_FORM_KEY}=[^&\s]*)+")
+
+_OF_ALL = frozenset({"json", "form", "escapes"})
 
 _SHORTEST = 16
 """Characters of the shortest base64 or hexadecimal run that is decoded: shorter ones are words."""
@@ -72,8 +79,7 @@ class Embedded(NamedTuple):
         end: Where it ends.
         codec: How it is written: ``json``, ``form``, ``escapes``, ``base64`` or ``hexadecimal``.
         content: What it says. Of JSON an object, a list or a text; of a form, a list with an object
-            of one key for each pair; of all others a text, which may be a document again. Where it
-            is no text, the document is all of the text but for white space.
+            of one key for each pair; of all others a text, which may be a document again.
         written: As it stands in the text.
     """
 
@@ -82,6 +88,11 @@ class Embedded(NamedTuple):
     codec: str
     content: Any
     written: str
+
+    @property
+    def is_all(self) -> bool:
+        """Whether it is all of the text but for white space."""
+        return self.codec in _OF_ALL
 
     def __repr__(self) -> str:
         """Return place and codec, without the content."""
@@ -104,6 +115,9 @@ def embedded(text: str, without: frozenset[str] = frozenset()) -> tuple[Embedded
     Args:
         text: The text; not empty.
         without: Steps that are not taken: ``json``, ``form``, ``base64``.
+
+    Raises:
+        EventError: ``documents_too_deep``: what is in JSON nests deeper than 64 objects and lists.
     """
     bare = text.strip()
     if f"{bare[:1]}{bare[-1:]}" in _JSON_BRACKETS and "json" not in without:
@@ -139,10 +153,14 @@ def _json(text: str, start: int) -> Embedded | None:
         content = json.loads(
             _LONE.sub(r"\\ufffd", text) if "\\u" in text else text,
             object_pairs_hook=_object,
-            parse_constant=_no_number,
+            parse_float=_float,
         )
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
+    except RecursionError:
+        raise _too_deep() from None
+    if text.count("{") + text.count("[") > _DEEPEST and _nests_too_deep(content):
+        raise _too_deep()
     return Embedded(start, start + len(text), "json", content, text) if content else None
 
 
@@ -153,8 +171,29 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _no_number(_name: str) -> Any:
-    raise ValueError  # NaN and Infinity are no JSON
+def _float(written: str) -> float:
+    # Infinity for 1e999 would be another text, and no JSON. Where NaN and Infinity are written as
+    # words, as Python does by default, they stay so.
+    number = float(written)
+    if isinf(number):
+        raise ValueError
+    return number
+
+
+def _nests_too_deep(content: Any) -> bool:
+    level = [content]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for node in level
+            if isinstance(node, dict | list)
+            for item in (node.values() if isinstance(node, dict) else node)
+        ]
+    return any(isinstance(node, dict | list) for node in level)
+
+
+def _too_deep() -> EventError:
+    return EventError("redact", "documents_too_deep")
 
 
 def _to_json(document: Embedded, content: Any) -> str:
@@ -224,15 +263,17 @@ def _from_form(text: str) -> str:
 def _to_form(document: Embedded, content: list[dict[str, Any]]) -> str:
     pairs = zip(document.written.split("&"), content, strict=True)
     return "&".join(
-        pair if _pair(pair) == now else _form_pair(document.written, now)
+        pair if _pair(pair) == now else _form_pairs(document.written, now)
         for pair, now in pairs
         if now
     )
 
 
-def _form_pair(written: str, pair: dict[str, Any]) -> str:
-    [(key, value)] = pair.items()
-    made = f"{quote(key, safe='[]')}={quote(str(value), safe='*')}"
+def _form_pairs(written: str, content: dict[str, Any]) -> str:
+    # One pair, mostly: redaction may have written another token beside that of the active key.
+    made = "&".join(
+        f"{quote(key, safe='[]')}={quote(str(value), safe='*')}" for key, value in content.items()
+    )
     return made if "%20" in written else made.replace("%20", "+")
 
 

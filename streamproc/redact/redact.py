@@ -163,10 +163,10 @@ class _Work:
             self._note(leaf, entries)
         if value is None:
             self._dropped.append(leaf)
-        elif leaf.site.role == "message_id":
-            self._event.body["messageId"] = self.message_id = value
         else:
             leaf.holder[leaf.step] = value
+            if leaf.site.role == "message_id" and not leaf.documents:
+                self.message_id = value
 
     def _key(self, leaf: Leaf) -> None:
         if leaf.answer:
@@ -315,8 +315,9 @@ class _Work:
                 pieces.append((before.start, before.end, encoded(before, content)))
         findings = leaf.answer.findings if leaf.answer else ()
         if leaf.site.role == "message_id" and (pieces or findings):
-            token = self._tokens.of_message_id(leaf.value)
-            self._event.body["messageId"] = self.message_id = token
+            self._put(leaf, Rewritten(self._tokens.of_message_id(leaf.value), ()))
+        elif leaf.site.role == "identifier" and pieces:
+            self._put(leaf, Rewritten(self._tokens.of_value("IDENTIFIER", leaf.value), ()))
         elif pieces:
             around, beside = _around(findings, pieces)
             made, _ = self._of_findings(leaf.site, leaf.value, around, beside)

@@ -23,7 +23,8 @@ def note_siblings(leaves: Iterable[Leaf], names: Sequence[Name]) -> None:
     words = {word for _, words in names for word in words}
     for leaf in leaves:
         site = leaf.site
-        if type(leaf.value) is str and site.whole is None and site.named:
+        # The content of what is a document is among the leaves as well.
+        if type(leaf.value) is str and site.whole is None and site.named and not leaf.is_document:
             question = (leaf.value, values)
             known = leaf.table.young.get(question)
             if known is None:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from streamproc.detect.field_names import kinds_of
 from streamproc.detect.shapes import machine_made
-from streamproc.redact.answers import NOTHING, Memo, Table
+from streamproc.redact.answers import NOTHING, Known, Memo, Table
 from streamproc.rules import Action, Field, LeafPolicy, Plan
 
 __all__ = ["SUBJECT_FIELDS", "VALIDATED", "Role", "Site", "Sites"]
@@ -173,17 +173,20 @@ class Sites:
         return self.memo.table((id(policy), kind, question), keep=keep)
 
 
-class _Passing(dict[Any, Any]):
-    """Knows of every value that there is nothing in it."""
-
+class _Nothing(dict[Any, Any]):
     def __missing__(self, _value: Any) -> tuple[()]:
         return NOTHING
 
 
-def _passing() -> Table:
-    table = Table(Memo(0))
-    table.young = _Passing()
-    return table
+class _Passing(Table):
+    """Knows of every value that there is nothing in it."""
+
+    def __init__(self) -> None:
+        super().__init__(Memo(0))
+        self.young = _Nothing()
+
+    def known(self, value: Any) -> Known:
+        return self.young[value]
 
 
-_PASSING = _passing()
+_PASSING = _Passing()

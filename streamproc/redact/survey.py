@@ -7,7 +7,7 @@ met before costs it one look-up.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,14 +31,18 @@ DEEPEST_DOCUMENT = 3
 """Documents in documents that are opened: a JSON text in a base64 text in a JSON text."""
 
 MOST_WORDS = 1_000
-"""Words of one event's names; each is looked for in all its texts, so the work grows with their
-product."""
+"""Names of one event, and words of these; each is looked for in all its texts, so the work grows
+with their product."""
 
-ENCODED_LETTER = re.compile("%(?:25)*(?:[46][1-9A-Fa-f]|[57][0-9Aa])")
-"""A letter of ASCII in a URL that is not written as itself: 41 to 5A and 61 to 7A."""
+ENCODED_LETTER = re.compile("%(?:25)*(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|[89A-Fa-f][0-9A-Fa-f])")
+"""What in a URL may stand for a letter: one of ASCII (41 to 5A, 61 to 7A), one of any other script,
+which may fold to ASCII (``ß``), or a digit of a code that is encoded itself (``%25%34%31``)."""
 
 ESCAPE = re.compile(r'\\[u"\\]')
 """What in JSON stands for a letter, or for what parts words."""
+
+ESCAPABLE = re.compile(r"[/\x08]")
+"""What else of a word JSON writes in two ways: PHP's writes a slash as ``\\/``."""
 
 
 Name = tuple[str, Sequence[str]]
@@ -58,6 +62,7 @@ class Leaf:
         table: Where its answer is remembered.
         answer: What is known of it; None while that is to be found out.
         document: Whether it holds a document itself.
+        is_document: Whether that is all of it: then it is looked into there alone.
     """
 
     __slots__ = (
@@ -65,6 +70,7 @@ class Leaf:
         "document",
         "documents",
         "holder",
+        "is_document",
         "site",
         "step",
         "table",
@@ -91,6 +97,7 @@ class Leaf:
         self.table: Table = site.table
         self.answer = answer
         self.document = False
+        self.is_document = False
 
     def __repr__(self) -> str:
         """Return the field, without the value."""
@@ -276,6 +283,8 @@ class _Walk:
             leaf.table.put(value, answer)
         elif answer is None and self._sites.passes(site, value):
             answer = NOTHING
+            if site.role != "message_id":  # which never comes back
+                leaf.table.put(value, answer)
         elif answer is None or (answer and answer.document):
             self._open(leaf)
             if leaf.answer is not None:
@@ -302,7 +311,8 @@ class _Walk:
             box = {leaf.step: document.content}
             self.found.opened.append(Opened(leaf, document, box))
             self._visit(box, leaf.step, leaf.site, leaf.trail, document.content, leaf.documents + 1)
-            if type(document.content) is not str:  # it is all of the text
+            if document.is_all:
+                leaf.is_document = True
                 leaf.settle(())
 
     def _unusual(self, holder: Any, key: str, above: Site, trail: Trail, documents: int) -> Site:
@@ -338,27 +348,35 @@ class _Walk:
 # -- names of the event ---------------------------------------------------------------------------
 
 
-def _stated(found: Survey) -> list[Name]:
-    names: list[Name] = []
+def _stated(found: Survey) -> Sequence[Name]:
+    names: dict[str, Sequence[str]] = {}
     for leaf in found.leaves:
         if leaf.site.names and (answer := leaf.answer):
             if answer.words is None:
-                answer.words = _words(leaf.value)
-            if answer.words:
-                names.append((leaf.value, answer.words))
+                answer.words = name_words(leaf.value) if _is_name(leaf.value) else ()
+            if answer.words or _is_name(leaf.value):
+                names[leaf.value] = answer.words
     for leaf in found.wholes:
         if leaf.site.names:
-            values = leaf.value if type(leaf.value) is list else [leaf.value]
-            texts = [value for value in values if type(value) is str]
-            names += [(text, words) for text in texts if (words := _words(text))]
-    return names
+            names.update((text, name_words(text)) for text in _texts(leaf.value) if _is_name(text))
+    return list(names.items())
 
 
-def _words(name: str) -> Sequence[str]:
-    # What redaction wrote is no name: a token, or a name that was masked.
-    if not any(map(str.isalpha, name)) or WRITTEN.fullmatch(name):
-        return ()
-    return name_words(name)
+def _is_name(text: str) -> bool:
+    # What redaction wrote is none: a token, or a name that was masked.
+    return any(map(str.isalpha, text)) and not WRITTEN.fullmatch(text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts in ``value``, however deep."""
+    waiting = [value]
+    for item in waiting:
+        if type(item) is str:
+            yield item
+        elif type(item) is dict:
+            waiting += item.values()
+        elif type(item) is list:
+            waiting += item
 
 
 def _may_recur(names: Sequence[Name], found: Survey) -> bool:
@@ -368,12 +386,12 @@ def _may_recur(names: Sequence[Name], found: Survey) -> bool:
     events state their names nowhere else.
     """
     words = {word for _, words in names for word in words}
-    if len(words) > MOST_WORDS:
+    if max(len(words), len(names)) > MOST_WORDS:
         raise EventError("redact", "too_many_names")
     text = found.event.raw.decode()
-    if found.opened or ("\\" in text and ESCAPE.search(text)):
+    if found.opened or ("%" in text and ENCODED_LETTER.search(text)):
         return True
-    if "%" in text and (ENCODED_LETTER.search(text) or not all(map(str.isascii, words))):
+    if "\\" in text and (ESCAPE.search(text) or any(map(ESCAPABLE.search, words))):
         return True
     text = text.casefold()
     decided = "\0".join(leaf.value for leaf in found.leaves if leaf.site.whole).casefold()

@@ -71,3 +71,9 @@ def test_a_key_that_is_no_plain_word_is_not_written_once_more() -> None:
     joined = rules % "operator: {hash: {join: true}}"
     body = properties({"mail of jane": EMAIL, "work": EMAIL}, joined)
     assert sorted(body) == ["mail of jane", "work", "work_previous"]
+
+
+def test_a_form_has_the_old_token_beside_the_new_one() -> None:
+    text = properties({"posted": f"email={EMAIL}&a=1"})["posted"]
+    assert text == f"email={NEW}&email_previous={OLD}&a=1"
+    assert properties({"posted": text})["posted"] == text

@@ -1,5 +1,7 @@
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from redaction import LIMITS, RING, record_of, redact, redacted, sites_of
@@ -325,3 +327,55 @@ def test_a_large_event_is_redacted_in_about_linear_time(value: Json) -> None:
     drop = rule("fields: ['**.drop'], entities: [PHONE_NUMBER], operator: drop")
     names = NAMES.replace("test", "names")
     assert "555-0147" not in str(properties(value, f"{drop}, {names}"))
+
+
+def in_base64(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
+def test_message_ids_that_hold_the_same_document_stay_apart() -> None:
+    ids = [redacted({"messageId": f"{n} {in_base64(EMAIL)}"}, FOUND).message_id for n in "ab"]
+    assert ids == [TOKENS.of_message_id(f"{n} {in_base64(EMAIL)}") for n in "ab"]
+
+
+@pytest.mark.parametrize("inner", [in_base64("it is for qq Qqqq"), '{"note":"qq Qqqq"}'])
+def test_an_id_that_holds_a_document_with_a_finding_becomes_a_token_as_a_whole(inner: str) -> None:
+    result = redacted({"userId": inner}, {"qq Qqqq": "PERSON"})
+    assert result.body["userId"] == TOKENS.of_value("IDENTIFIER", inner)
+
+
+def test_a_document_that_states_names_keeps_its_form() -> None:
+    text = '{"firstName": "Jane", "city": "Rome", "note": "for Jane"}'
+    assert properties({"a": text}, NAMES)["a"] == (
+        f'{{"firstName": "{TOKENS.of_value("PERSON", "Jane")}", "city": "Rome", '
+        '"note": "for <PERSON>"}'
+    )
+
+
+@pytest.mark.parametrize("text", ['"\\u00e9 for %s"', "x \\u00e9 %s"])
+def test_a_text_with_escapes_is_redacted_in_its_place(text: str) -> None:
+    assert properties({"a": text % EMAIL}, "", FOUND)["a"] == text % EMAIL_TOKEN
+
+
+def test_names_in_an_object_are_looked_for_as_well() -> None:
+    value: Json = {"names": {"a": "Zoltan", "b": [{"c": "Imre"}]}, "note": "Imre will come"}
+    assert properties(value, NAMES)["note"] == "<PERSON> will come"
+
+
+def test_a_short_name_is_found_beside_a_long_one() -> None:
+    value: Json = {"firstName": "Zoltan", "lastName": "Li", "note": "Zoltan Li will come to Li"}
+    assert properties(value, NAMES)["note"] == "<PERSON> will come to Li"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Jos\u00e9", "/x?name=Jos%C3%A9"),
+        ("Jos\u00e9", "/x?name=Jos%E9"),
+        ("Strau\u00df", "/x?name=Strau%C3%9F"),
+        ("Quixote", "/x?name=%25%35%31uixote"),
+    ],
+)
+def test_names_are_found_in_urls_however_their_letters_are_encoded(name: str, text: str) -> None:
+    value: Json = {"lastName": name, "url": text}
+    assert unquote(unquote(properties(value, NAMES)["url"])) == "/x?name=<PERSON>"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -108,7 +109,11 @@ def test_texts_that_may_hold_a_name_of_the_event_are_noted_for_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "note", ["\u0130ldik\u00f3", "for ZOLTAN", "?n=%5Aoltan", "zo\\ltan \\u005a", "zoltanr@x.org"]
+    "note",
+    [
+        *("\u0130ldik\u00f3", "for ZOLTAN", "?n=%5Aoltan", "zo\\ltan \\u005a", "zoltanr@x.org"),
+        "?n=%25%35%41oltan",
+    ],
 )
 def test_a_name_is_looked_for_however_its_letters_are_written(note: str) -> None:
     body: Mapping[str, Json] = {"properties": {"firstName": "Zoltan", "note": note}}
@@ -133,3 +138,20 @@ def test_a_memo_counts_what_it_did_not_know() -> None:
     assert missed > 0
     assert sites.memo.missed == missed
     assert sites.memo.asked > missed
+
+
+def test_a_name_with_a_slash_is_looked_for_where_json_escapes_it() -> None:
+    value = (
+        b'{"type":"track","event":"Tested","userId":"u-1",'
+        b'"properties":{"firstName":"Zol\\/tan","note":"for Zol\\/tan"}}'
+    )
+    record = replace(record_of({}), value=value)
+    assert survey(decode(record, LIMITS), sites_of(NAMES)).names
+
+
+def test_type_and_times_are_not_searched_where_names_are_looked_for() -> None:
+    body: Mapping[str, Json] = {"sentAt": "Mon, 06 Jan 2025 10:00:00 GMT", "firstName": "Track"}
+    found = surveyed({"properties": body, "sentAt": "2025-01-06T10:00:00.000Z"}, sites_of(NAMES))
+
+    assert found.names
+    assert "track" not in pending(found)
