@@ -57,7 +57,13 @@ _PHRASES: Mapping[str, str] = MappingProxyType(
             "identification number, id card, id number, government id, govt id, citizen id, "
             "passport, driver license, driver licence, driving license, driving licence, voter id, "
             "aadhaar, aadhar, curp, cpf, dni, nie, nif, bsn, pesel, nric, hkid, personnummer, nhs, "
-            "medicare, medicaid, mrn, medical record, health card, residence permit, alien number"
+            "medicare, medicaid, health card, residence permit, alien number"
+        ),
+        "medical_record": "mrn, medical record, patient id, patient no, patient number",
+        "insurance": "insurance id, insurance no, insurance number, policy no, policy number",
+        "employee_id": (
+            "employee id, employee no, employee number, emp id, emp no, personnel number, "
+            "staff id, staff number, badge id, badge number"
         ),
         "ip": "ip, ipv4, ipv6, remote addr, remote address, client addr, forwarded for",
         "mac": "mac, bssid, hwaddr, hardware address, ethernet address",

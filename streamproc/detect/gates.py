@@ -8,8 +8,8 @@ a text that is a number, and one in an  ``1631210063`` is a time and no telephon
 id or a URL, where neither the field's  ``4010232137`` no NHS number (every eleventh number passes
 name nor the word before says anything  its checksum). What is written as a telephone number is
                                         (``+14155550100``, ``415-555-0100``) stands.
-a card number that no network issues    Of random numbers of 16 digits 5 % pass Presidio's pattern
-                                        and the Luhn check, times in microseconds and article
+the same of a card number that no       Of random numbers of 16 digits 5 % pass Presidio's pattern
+network issues                          and the Luhn check, times in microseconds and article
                                         numbers among them; 2 % are of a network too. These stand
                                         without any context: a card that passes on is worse.
 a number inside a word                  ``cf0000000`` of ``50314b8e9bcf000000000000`` is a medical
@@ -186,7 +186,9 @@ def _card_stands(text: str, finding: Finding, said: frozenset[str]) -> bool:
         return True
     digits = [digit for digit in text[finding.start : finding.end] if digit.isdigit()]
     issued = _ISSUED.get(len(digits))
-    return issued is not None and issued.match("".join(digits)) is not None
+    if issued is not None and issued.match("".join(digits)):
+        return True
+    return _number_stands(_NUMBER, text, finding, said)
 
 
 def _date_stands(text: str, finding: Finding, said: frozenset[str]) -> bool:
@@ -236,7 +238,7 @@ _HINTS: Mapping[str, frozenset[str]] = MappingProxyType(
     {entity: words | {"ssn", "national_id"} for entity, words in _WORDS_FOR.items()}
     | {entity: _WORDS_FOR[entity] | {"phone"} for entity in _PHONES}
     | {entity: _WORDS_FOR[entity] | {"bank_account"} for entity in _ACCOUNTS}
-    | {"DATE_TIME": _WORDS_FOR["DATE_TIME"] | {"birth_date"}}
+    | {"CREDIT_CARD": frozenset({"card"}), "DATE_TIME": _WORDS_FOR["DATE_TIME"] | {"birth_date"}}
 )
 """By entity, what a field's name has to say of it: a kind, or a word."""
 

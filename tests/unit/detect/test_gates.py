@@ -30,6 +30,8 @@ STANDS = [
     ("378282246310005", "378282246310005", "CREDIT_CARD", "value"),
     ("5610591081018250", "5610591081018250", "CREDIT_CARD", "cardNumber"),
     ("9111-1111-1111-1111", "9111-1111-1111-1111", "CREDIT_CARD", "value"),
+    ("my card 5610591081018250 is lost", "5610591081018250", "CREDIT_CARD", "note"),
+    ("cards/card=5610591081018250", "5610591081018250", "CREDIT_CARD", "path"),
     # addresses of machines
     ("192.0.2.1", "192.0.2.1", "IP_ADDRESS", "value"),
     ("192.0.2.1", "192.0.2.1", "IP_ADDRESS", "ipVersion"),
@@ -61,6 +63,7 @@ FALLS = [
     ("1631210063", "1631210063", "DATE_TIME", "order"),
     ("1631210063123455", "1631210063123455", "CREDIT_CARD", "ts"),
     ("4006381333931", "4006381333931", "CREDIT_CARD", "sku"),
+    ("sku/4006381333931", "4006381333931", "CREDIT_CARD", "path"),
     ("50314b8e9bcf000000000000", "cf0000000", "MEDICAL_LICENSE", "order_id"),
     ("Chrome/120.0.0.0", "120.0.0.0", "IP_ADDRESS", "browser"),
     ("Safari and Chrome/120.0.0.0", "120.0.0.0", "IP_ADDRESS", "browser"),

@@ -223,7 +223,7 @@ def test_a_folder_s_own_recognizers_come_beside_those_shipped(tmp_path: Path) ->
 
 def test_the_shipped_recognizers_are_in_order() -> None:
     recognizers = load_recognizers(shipped("rules/recognizers"))
-    assert recognizers.groups.keys() == {"people", "places", "secrets"}
+    assert recognizers.groups.keys() == {"numbers", "people", "places", "secrets"}
     assert recognizers.groups["secrets"] == {
         *("ACCESS_TOKEN", "API_KEY", "JWT", "PASSWORD", "PRIVATE_KEY")
     }

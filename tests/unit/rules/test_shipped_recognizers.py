@@ -208,9 +208,42 @@ PLACES = [
     ("1.25,3.50", None),
     ("99.1234,20.1234", None),
 ]
+NUMBERS = [
+    ("limit of card 2223003122003222?", ("CREDIT_CARD", "2223003122003222")),
+    ("pay 2223 0031 2200 3222 now", ("CREDIT_CARD", "2223 0031 2200 3222")),
+    ("my Maestro is 6759649826438453", ("CREDIT_CARD", "6759649826438453")),
+    ("credit card no. 4000 000000 00000 0006", ("CREDIT_CARD", "4000 000000 00000 0006")),
+    ("6759649826438453 is the card", ("CREDIT_CARD", "6759649826438453")),
+    ("card 6759649826438454", None),  # its check digit is wrong
+    ("discard 6759649826438453", None),
+    ("order 6759649826438453", None),
+    ("IBAN GB29 NWBK 6016 1331 9268 19", ("IBAN_CODE", "GB29 NWBK 6016 1331 9268 19")),
+    ("iban: FR5183312838268563865", ("IBAN_CODE", "FR5183312838268563865")),
+    ("Liban: FR5183312838268563865", None),
+    ("| +1 (999) 555-0100 |", ("PHONE_NUMBER", "+1 (999) 555-0100")),
+    ("at +999 20 555 0100.", ("PHONE_NUMBER", "+999 20 555 0100")),
+    ("1+1 555 0100", None),
+    ("offset +12 34", None),
+    ("(ID: MRN-1026025)", ("MEDICAL_RECORD_NUMBER", "MRN-1026025")),
+    ("medical record no. 1026025", ("MEDICAL_RECORD_NUMBER", "1026025")),
+    ("patient ID: P-10260", ("MEDICAL_RECORD_NUMBER", "P-10260")),
+    ("impatient id: 10260", None),
+    ('"insurance_id": "X-900182623"', ("INSURANCE_POLICY_NUMBER", "X-900182623")),
+    ("Policy: POL-2088233", ("INSURANCE_POLICY_NUMBER", "POL-2088233")),
+    ("privacy policy: 2024-05", None),
+    ("EMP-37273 signed", ("EMPLOYEE_ID", "EMP-37273")),
+    ("employee number 4711", ("EMPLOYEE_ID", "4711")),
+    ("temp-37273", None),
+    ("NID-900182623", ("NATIONAL_ID", "NID-900182623")),
+    ("tax id: 79-8430705", ("NATIONAL_ID", "79-8430705")),
+    ("Passport No. C01X00T47", ("NATIONAL_ID", "C01X00T47")),
+    ("driver's license D123 4567", ("NATIONAL_ID", "D123 4567")),
+    ("passport renewal in 2031", None),
+    ("protein 120 grams", None),
+]
 
 
-@pytest.mark.parametrize(("text", "expected"), [*ASSIGNED, *PEOPLE, *PLACES])
+@pytest.mark.parametrize(("text", "expected"), [*ASSIGNED, *PEOPLE, *PLACES, *NUMBERS])
 def test_a_text_gives_what_stands_in_the_table(text: str, expected: tuple[str, str] | None) -> None:
     assert found(text) == ({expected} if expected else set())
 
