@@ -68,7 +68,7 @@ def load_subject_keys(settings: Settings, ring: KeyRing) -> SubjectKeyFile:
         ConfigError: None is configured, or it cannot be used.
     """
     if settings.keys.subjects is None:
-        message = "no store of people's keys is configured"
+        message = "no store of people's keys is configured; name a file, which is made"
         raise ConfigError(Problem("settings", "keys.subjects", message))
     return SubjectKeyFile(settings.keys.subjects, ring)
 

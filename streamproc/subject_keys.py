@@ -65,6 +65,7 @@ class SubjectKeyFile:
 
         Raises:
             ConfigError: It cannot be opened, others may use it, or it is something else.
+            RetryableError: Another process holds it, for longer than it takes to make a key.
         """
         self._ring = ring
         self._random = random
@@ -186,7 +187,9 @@ def _opened(file: Path) -> sqlite3.Connection:
         database.execute(SCHEMA)
     except OSError as error:
         raise ConfigError(Problem(str(file), "", f"cannot be opened: {error.strerror}")) from None
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise RetryableError("another process holds the store of people's keys") from None
         raise ConfigError(Problem(str(file), "", "is no store of people's keys")) from None
     return database
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from streamproc.errors import ConfigError
     from streamproc.settings import Effective
 
-__all__ = ["EXIT_BAD_SETTINGS", "EXIT_DEAD_LETTERS", "main", "settings_of"]
+__all__ = ["EXIT_BAD_SETTINGS", "EXIT_DEAD_LETTERS", "counted", "main", "settings_of"]
 
 EXIT_BAD_SETTINGS = 2
 EXIT_DEAD_LETTERS = 3
@@ -74,14 +74,17 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; bad settings, rules or keys are told without a traceback."""
-        from streamproc.errors import ConfigError
+        """Run the command; what somebody else has to put right is told without a traceback."""
+        from streamproc.errors import ConfigError, RetryableError
 
         try:
             return super().invoke(ctx)
         except ConfigError as error:
             _tell(error)
             sys.exit(EXIT_BAD_SETTINGS)
+        except RetryableError as error:
+            click.secho(f"streamproc: {error}; try again", fg="red", bold=True, err=True)
+            sys.exit(1)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -109,8 +112,13 @@ def settings_of(ctx: click.Context) -> Effective:
     return load_settings(ctx.find_root().obj)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return ``count`` with its noun: 1 row, 1,200 rows."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def _tell(error: ConfigError) -> None:
-    count = len(error.problems)
-    click.secho(f"streamproc: {count} problem{'s' * (count != 1)}", fg="red", bold=True, err=True)
+    told = f"streamproc: {counted(len(error.problems), 'problem')}"
+    click.secho(told, fg="red", bold=True, err=True)
     for problem in error.problems:
         click.echo(f"  {problem}", err=True)

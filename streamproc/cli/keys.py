@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streamproc.cli import settings_of
+from streamproc.cli import counted, settings_of
 
 if TYPE_CHECKING:
     from streamproc.events import Token
@@ -102,7 +102,7 @@ def rotate(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
     try:
         rotated = ring.rotated(version, secrets.token_bytes(KEY_BYTES))
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="name") from None
+        raise click.BadParameter(str(error), param_hint="--name") from None
     _write_again(file, rotated)
     _print(rotated, as_json=as_json)
 
@@ -120,7 +120,7 @@ def retire(ctx: click.Context, name: str, *, as_json: bool) -> None:
     try:
         retired = ring.retired(name)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="name") from None
+        raise click.BadParameter(str(error), param_hint="NAME") from None
     _write_again(file, retired)
     _print(retired, as_json=as_json)
 
@@ -161,7 +161,7 @@ def forget(
         append(settings.audit.file, [entry("forget", now, person=person) for person in persons])
     count = store.forget(persons)
     store.close()
-    click.echo(json.dumps({"deleted": count}) if as_json else f"{count} keys deleted.")
+    click.echo(json.dumps({"deleted": count}) if as_json else f"{counted(count, 'key')} deleted.")
 
 
 def _checked(tokens: tuple[str, ...]) -> list[Token]:
@@ -169,7 +169,7 @@ def _checked(tokens: tuple[str, ...]) -> list[Token]:
     from streamproc.redact import TOKEN
 
     if not all(map(TOKEN.fullmatch, tokens)):
-        raise click.BadParameter("expected a token: tok_…", param_hint="token")
+        raise click.BadParameter("expected a token: tok_…", param_hint="--token")
     return [Token(token) for token in tokens]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from streamproc.cli import settings_of
+from streamproc.cli import counted, settings_of
 
 __all__ = ["load"]
 
@@ -48,6 +48,7 @@ def load(ctx: click.Context, until_caught_up: bool, as_json: bool) -> None:
         click.echo(json.dumps(asdict(totals)))
     else:
         click.echo(
-            f"{totals.rows:,} rows loaded, {totals.duplicates:,} duplicates left out, "
-            f"{totals.dead:,} dead letters."
+            f"{counted(totals.rows, 'row')} loaded, "
+            f"{counted(totals.duplicates, 'duplicate')} left out, "
+            f"{counted(totals.dead, 'dead letter')}."
         )

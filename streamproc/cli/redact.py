@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from streamproc.cli import EXIT_DEAD_LETTERS, settings_of
+from streamproc.cli.progress import progress_through
 
 if TYPE_CHECKING:
     from streamproc.events import DeadLetter, Record
@@ -39,8 +42,9 @@ def redact(
     """Redact JSON lines, offline.
 
     FILE or standard input goes to standard output, in order. Events that cannot go on are told as
-    JSON lines on standard error, without their values, and the exit code is then 3. Without a
-    configured key ring one is made for this run.
+    JSON lines on standard error, without their values, and the exit code is then 3. Events that
+    rules drop are counted there, rule by rule. Without a configured key ring one is made for this
+    run.
     """
     from streamproc import telemetry
     from streamproc.assemble import make_pipeline
@@ -57,11 +61,18 @@ def redact(
             "No key ring is configured: tokens are made with one for this run alone.", err=True
         )
     dead = 0
+    dropped: Counter[str] = Counter()
     try:
-        for batch in _batches(_records(file)):
-            dead += _write(pipeline.run(batch), manifest=manifest)
+        with progress_through(file, beside_output=False) as advance:
+            for batch in _batches(_records(file)):
+                result = pipeline.run(batch)
+                dead += _write(result, manifest=manifest)
+                dropped.update(_dropping_rules(result))
+                advance(len(batch), sum(len(record.value or b"") + 1 for record in batch))
     except BrokenPipeError:  # whoever reads us has enough
         sys.stderr.close()
+    else:
+        _tell_dropped(dropped)
     sys.exit(EXIT_DEAD_LETTERS if dead else 0)
 
 
@@ -117,6 +128,17 @@ def _write(result: Result, *, manifest: bool) -> int:
         sys.stdout.buffer.write(b"\n".join(lines) + b"\n")
         sys.stdout.buffer.flush()
     return dead
+
+
+def _dropping_rules(result: Result) -> Iterator[str]:
+    from streamproc.events import Dropped
+
+    return (outcome.rule for outcome in result.outcomes if isinstance(outcome, Dropped))
+
+
+def _tell_dropped(dropped: Counter[str]) -> None:
+    for rule, count in dropped.most_common():
+        click.echo(json.dumps({"rule": rule, "dropped": count}), err=True)
 
 
 def _told(letter: DeadLetter) -> dict[str, object]:

@@ -44,7 +44,9 @@ def reveal(ctx: click.Context, texts: tuple[str, ...], reason: str) -> None:
     from streamproc.assemble import load_ciphers
 
     if not 0 < len(reason.strip()) <= LONGEST_REASON:
-        raise click.BadParameter(f"expected up to {LONGEST_REASON} characters", param_hint="reason")
+        raise click.BadParameter(
+            f"expected 1 to {LONGEST_REASON} characters", param_hint="--reason"
+        )
     settings = settings_of(ctx).settings
     desk = Desk(load_ciphers(settings), audit_log(settings.audit.file), reason.strip())
     if texts == ("-",):

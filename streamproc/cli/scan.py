@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from streamproc.cli import EXIT_DEAD_LETTERS, settings_of
+from streamproc.cli import EXIT_DEAD_LETTERS, counted, settings_of
+from streamproc.cli.progress import progress_through
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from streamproc.evaluate.inventory import Inventory, Scanner
     from streamproc.evaluate.proposals import Proposal
     from streamproc.rules import Ruleset
@@ -76,7 +74,7 @@ def scan(
     if proposed is not None:
         _propose(settings, proposals, proposed)
     for code, count in inventory.refused.most_common():
-        click.echo(f"{count} lines were not scanned: {code}.", err=True)
+        click.echo(f"{counted(count, 'line')} not scanned: {code}.", err=True)
     sys.exit(EXIT_DEAD_LETTERS if inventory.refused else 0)
 
 
@@ -85,12 +83,12 @@ def _scanned(settings: Settings, file: BinaryIO) -> tuple[Inventory, Ruleset]:
 
     ruleset = load_rules(settings)
     scanner = _scanner(settings, ruleset)
-    with _progress(file) as advance:
+    with progress_through(file) as advance:
         lines = (line.rstrip(b"\r\n") for line in file)
         remaining = filter(None, lines)
         while batch := list(islice(remaining, BATCH_LINES)):
             scanner.scan(batch)
-            advance(batch)
+            advance(len(batch), sum(len(line) + 1 for line in batch))
     return scanner.inventory, ruleset
 
 
@@ -110,33 +108,6 @@ def _scanner(settings: Settings, ruleset: Ruleset) -> Scanner:
         detector,
         Limits(limits.event_bytes, limits.depth, limits.text_characters),
     )
-
-
-@contextmanager
-def _progress(file: BinaryIO) -> Iterator[Callable[[Sequence[bytes]], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task("", total=_bytes_of(file))
-        lines = 0
-
-        def advance(batch: Sequence[bytes]) -> None:
-            nonlocal lines
-            lines += len(batch)
-            done = sum(len(line) + 1 for line in batch)
-            progress.update(task, advance=done, description=f"{lines:,} records")
-
-        yield advance
-
-
-def _bytes_of(file: BinaryIO) -> int | None:
-    name = getattr(file, "name", None)
-    return Path(name).stat().st_size if isinstance(name, str) and Path(name).is_file() else None
 
 
 def _proposals(inventory: Inventory, ruleset: Ruleset) -> list[Proposal]:
@@ -175,8 +146,7 @@ def _propose(settings: Settings, proposals: Sequence[Proposal], file: Path) -> N
     tests.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(rules, encoding="utf-8")
     tests.write_text(cases, encoding="utf-8")
-    count = len(proposals)
-    told = f"{count} field{'s' * (count != 1)} proposed in {file}"
+    told = f"{counted(len(proposals), 'field')} proposed in {file}"
     click.echo(f"{told}: the ruleset loads, and its cases in {tests} pass.", err=True)
 
 

@@ -76,7 +76,8 @@ class KeyRing:
             ValueError: It does not overlap.
         """
         if version not in self.overlap:
-            raise ValueError("expected the name of a key that overlaps")
+            overlapping = f": {', '.join(self.overlap)}" if self.overlap else "; none does"
+            raise ValueError(f"expected the name of a key that overlaps{overlapping}")
         overlap = tuple(other for other in self.overlap if other != version)
         return KeyRing(self.active, self.secrets, overlap)
 

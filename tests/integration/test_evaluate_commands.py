@@ -136,7 +136,7 @@ def test_lines_that_are_not_scanned_are_told_and_the_exit_code_says_so(
     done = run(environment, tmp_path, "scan", given=jsonl({"to": EMAIL}) + b'{"to": "jane.roe\n')
 
     assert done.returncode == 3
-    assert b"1 lines were not scanned: not_json." in done.stderr
+    assert b"1 line not scanned: not_json." in done.stderr
     assert b"EMAIL_ADDRESS" in done.stdout
     assert b"jane" not in done.stdout + done.stderr
 

@@ -16,8 +16,10 @@ from redaction import RING
 
 from streamproc.redact import write_key_ring
 from streamproc.settings import ENV_PREFIX
+from streamproc.shipped import shipped
 
 EMAIL = "jane@example.com"
+ROBOTS = "  - {name: robots, entity: ROBOT, fields: [robot], operator: drop_event}"
 EVENT = {"type": "track", "event": "Tested", "userId": "u", "properties": {"note": f"to {EMAIL}"}}
 
 
@@ -86,6 +88,16 @@ def test_what_is_refused_is_told_without_values_and_the_exit_code_says_so(
     (letter,) = lines(done.stderr)
     assert (letter["line"], letter["stage"], letter["code"]) == (3, "decode", "unknown_type")
     assert EMAIL.encode() not in done.stderr
+
+
+def test_events_that_rules_drop_are_counted_rule_by_rule(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    rules = shipped("rules/default.yaml").read_text().replace("rules:", f"rules:\n{ROBOTS}", 1)
+    (tmp_path / "rules.yaml").write_text(rules)
+    done = run(environment, "--rules", tmp_path, given=jsonl(EVENT, {**EVENT, "robot": "yes"}))
+    assert (done.returncode, len(lines(done.stdout))) == (0, 1)
+    assert lines(done.stderr) == [{"rule": "robots", "dropped": 1}]
 
 
 def test_without_a_key_ring_one_is_made_and_told(environment: dict[str, str]) -> None:

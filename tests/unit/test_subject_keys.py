@@ -137,6 +137,17 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
         SubjectKeyFile(tmp_path / "open", RING)
 
 
+def test_a_file_that_another_process_holds_is_tried_again_later(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamproc.subject_keys.BUSY_SECONDS", 0.01)
+    SubjectKeyFile(file, RING).close()
+    with closing(sqlite3.connect(file, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(RetryableError, match="another process holds"):
+            SubjectKeyFile(file, RING)
+
+
 def test_a_file_that_cannot_be_written_now_is_tried_again_later(file: Path) -> None:
     store = SubjectKeyFile(file, RING)
     store.close()

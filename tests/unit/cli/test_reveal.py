@@ -1,4 +1,6 @@
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,20 @@ def encrypted_for(person: Token, folder: Path, value: str) -> str:
     store.close()
     assert ciphertext is not None
     return ciphertext
+
+
+def test_a_store_that_another_process_holds_is_told_without_a_traceback(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamproc.subject_keys.BUSY_SECONDS", 0.01)
+    SubjectKeyFile(folder / "subjects.db", RING).close()
+    with closing(sqlite3.connect(folder / "subjects.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        result = run("keys", "forget", "--user", "jane")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "streamproc: another process holds the store of people's keys; try again\n",
+    )
 
 
 # -- reveal ---------------------------------------------------------------------------------------
@@ -126,7 +142,7 @@ def test_what_was_encrypted_for_a_person_is_unreadable_once_that_person_is_forgo
     ciphertext = encrypted_for(JANE, folder, EMAIL)
     assert run("reveal", ciphertext, "--reason", "why").stdout == f"{EMAIL}\n"
     forgotten = run("keys", "forget", *arguments, given=given)
-    assert (forgotten.exit_code, forgotten.stdout) == (0, "1 keys deleted.\n")
+    assert (forgotten.exit_code, forgotten.stdout) == (0, "1 key deleted.\n")
     result = run("reveal", ciphertext, "--reason", "why")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "was deleted" in result.stderr
