@@ -16,6 +16,7 @@ A :class:`Detector` answers for a whole batch at once, through these steps, each
 ``pool``        processes that read names, where there are cores for them
 ``gates``       findings that luck explains are taken away: numbers, versions, words with a dot
 ``evidence``    values that look like what their field's name announces (``field_names``)
+``repeated``    names that an e-mail address or a finding speaks of, where else they stand
 ``overlaps``    findings that overlap become findings that do not
 ==============  ===================================================================================
 

@@ -1,4 +1,4 @@
-"""The detector: shapes, views, Presidio's analysis, gates, evidence, overlaps, in this order."""
+"""The detector: views, evidence, shapes, analysis, gates, names again, overlaps, in this order."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from streamproc.detect.gates import plausible, said_by
 from streamproc.detect.memo import Memo
 from streamproc.detect.names import is_name
 from streamproc.detect.overlaps import resolve_overlaps
+from streamproc.detect.repeated import repeated_names
 from streamproc.detect.shapes import machine_made
 from streamproc.detect.texts import Recognition, Text
 from streamproc.detect.views import views_of
@@ -129,10 +130,15 @@ class Detector:
             if read[place]:
                 beside.setdefault(index, []).extend(view.in_original(read[place]))
         answers = [
-            resolve_overlaps(kept[index].value, [*read[index], *beside.get(index, ())])
+            self._answer(kept[index], [*read[index], *beside.get(index, ())])
             for index in range(asked)
         ]
         return [answers[place] for place in places]
+
+    def _answer(self, text: Text, found: list[Finding]) -> tuple[Finding, ...]:
+        if "PERSON" in self._recognition.entities and "sibling" not in text.without:
+            found += repeated_names(text.value, found)
+        return resolve_overlaps(text.value, found)
 
     def _place(self, text: Text, kept: list[Text], known: dict[tuple[str, Hashable], int]) -> int:
         """Return where ``text`` is in ``kept``, put there if no text of one question is.

@@ -104,7 +104,10 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "base64": "What is written in base64 or in hexadecimal is searched.",
         "key": "Keys that are no plain words are searched.",
         "number": "Numbers are searched: of seven digits and more, and where `field` has evidence.",
-        "sibling": "Names that the event states in one field are looked for in its other texts.",
+        "sibling": (
+            "Names that the event states in one field are looked for in its other texts, and names "
+            "that a text states once, or in an e-mail address, in the rest of it."
+        ),
         "field": "A field's name and the shape of its value are evidence of what it is.",
         "shape": "UUIDs, timestamps and whatever else machines write are not looked into.",
         "bare_number": "A number whose checksum happens to be right is no finding without context.",
