@@ -85,6 +85,8 @@ _WRITTEN_PHONE = re.compile(
     """,
     re.VERBOSE,
 )
+_LISTED_PHONE = re.compile(r"\+.*|.*[()].*|(?:1[-. ])?[0-9]{3}([-. ])[0-9]{3}\1[0-9]{4}")
+"""Written so that it is one whatever numbers stand before and after it."""
 _CARD_GROUPS = re.compile(
     r"[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}|3[0-9]{3}([ -])[0-9]{6}\2[0-9]+"
 )
@@ -158,8 +160,15 @@ def _official_stands(text: str, finding: Finding, said: frozenset[str]) -> bool:
 def _phone_stands(text: str, finding: Finding, said: frozenset[str]) -> bool:
     if _SUBJECT in said or _number_stands(_NUMBER, text, finding, said):
         return True
-    length = finding.end - finding.start
-    return length >= _MOST_OF * len(text) and _WRITTEN_PHONE.fullmatch(text.strip()) is not None
+    found = text[finding.start : finding.end]
+    # Of numbers in a list, each is looked at by itself.
+    before = text[: finding.start].rpartition(",")[2]
+    after = text[finding.end :].partition(",")[0]
+    item = f"{before}{found}{after}".strip()
+    if len(found) >= _MOST_OF * len(item) and _WRITTEN_PHONE.fullmatch(item):
+        return True
+    apart = not before[-1:].strip() and not after[:1].strip()
+    return apart and _LISTED_PHONE.fullmatch(found.strip()) is not None
 
 
 def _number_stands(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
+from streamproc.detect.urls import whole_octets
 from streamproc.events import Finding
 
 __all__ = ["resolve_overlaps"]
@@ -17,7 +18,7 @@ _Layers: TypeAlias = Mapping[str, Sequence[Finding]]
 
 
 def resolve_overlaps(text: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings sorted by start that do not overlap.
+    """Return findings sorted by start that do not overlap, nor split percent-encoded octets.
 
     1. Findings of one entity that overlap are joined, with the higher score; those of Presidio
        (step ``text``) apart from those past it (``url``, ``sibling``).
@@ -32,7 +33,7 @@ def resolve_overlaps(text: str, findings: Iterable[Finding]) -> tuple[Finding, .
         text: The text they were found in.
         findings: The findings, in any order.
     """
-    found = sorted(findings)
+    found = sorted(whole_octets(text, list(findings)))
     if all(left.end <= right.start for left, right in pairwise(found)):
         return tuple(found)
     presidio = _join(finding for finding in found if finding.step == "text")

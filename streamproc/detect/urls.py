@@ -11,13 +11,15 @@ query key as context. What is found there is put back encoded, so that the URL i
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from streamproc.detect.texts import key_words
+from streamproc.events import Finding
 
-__all__ = ["ROUNDS", "Part", "percent_decoded", "percent_encoded", "url_parts"]
+__all__ = ["ROUNDS", "Part", "percent_decoded", "percent_encoded", "url_parts", "whole_octets"]
 
 ROUNDS = 5
 """Times a part is decoded, and taken apart again where that gives another URL (a ``redirect=`` in a
@@ -180,6 +182,34 @@ def _characters(encoded: str) -> Iterator[tuple[str, int]]:
             yield chr(ord(character) - 0xDC00), 1
         else:
             yield character, len(character.encode())
+
+
+def whole_octets(text: str, findings: list[Finding]) -> list[Finding]:
+    """Return ``findings`` made to cover the percent-encoded octets that they begin or end in.
+
+    To patterns ``%4A`` is a sign and two letters. What is written in the place of the letters would
+    leave a URL that cannot be decoded.
+    """
+    if not findings or "%" not in text:
+        return findings
+    octets = [octet.span() for octet in _OCTET.finditer(text)]
+    starts = [start for start, _ in octets]
+    return [_widened(finding, octets, starts) for finding in findings]
+
+
+def _widened(finding: Finding, octets: Sequence[tuple[int, int]], starts: Sequence[int]) -> Finding:
+    start, end = finding.start, finding.end
+    for first, last in _at(octets, starts, start), _at(octets, starts, end):
+        if first < start < last:
+            start = first
+        if first < end < last:
+            end = last
+    return finding._replace(start=start, end=end)
+
+
+def _at(octets: Sequence[tuple[int, int]], starts: Sequence[int], place: int) -> tuple[int, int]:
+    before = bisect_right(starts, place) - 1
+    return octets[before] if before >= 0 else (0, 0)
 
 
 def percent_decoded(text: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from streamproc.detect import find_known, resolve_overlaps
 from streamproc.detect.urls import url_parts
 from streamproc.events import Finding
 from streamproc.redact.answers import NOTHING, Answer
-from streamproc.redact.survey import ENCODED_LETTER, Leaf, Name
+from streamproc.redact.survey import Leaf, Name, encoding_of
 
 __all__ = ["note_siblings"]
 
@@ -35,7 +35,7 @@ def note_siblings(leaves: Iterable[Leaf], names: Sequence[Name]) -> None:
             leaf.answer = known
 
 
-def _answer(leaf: Leaf, values: Sequence[str], words: Iterable[str]) -> Answer | tuple[()]:
+def _answer(leaf: Leaf, values: Sequence[str], words: Collection[str]) -> Answer | tuple[()]:
     findings = leaf.answer.findings if leaf.answer else ()
     in_url = _not_within(findings, _in_url(leaf, values, words))
     # A name within what was found already is part of that: of an address, say.
@@ -46,12 +46,12 @@ def _answer(leaf: Leaf, values: Sequence[str], words: Iterable[str]) -> Answer |
     return Answer(findings, document=leaf.document) if findings or leaf.document else NOTHING
 
 
-def _in_url(leaf: Leaf, values: Sequence[str], words: Iterable[str]) -> Iterator[Finding]:
+def _in_url(leaf: Leaf, values: Sequence[str], words: Collection[str]) -> Iterator[Finding]:
     """Yield where names stand in the parts of URLs in a text, decoded."""
     text = leaf.value
-    if "%" not in text or "url" in leaf.site.without:
+    if "url" in leaf.site.without:
         return
-    if not (_any_in(text, words) or ENCODED_LETTER.search(text)):
+    if not (encoding_of(words).search(text) or ("%" in text and _any_in(text, words))):
         return
     for part in url_parts(text):
         if _any_in(part.text, words):

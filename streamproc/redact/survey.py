@@ -7,7 +7,7 @@ met before costs it one look-up.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from streamproc.redact.operators import WRITTEN
 from streamproc.redact.places import Trail, inner_trail
 from streamproc.redact.sites import Site, Sites
 
-__all__ = ["ENCODED_LETTER", "Leaf", "Name", "Opened", "Survey", "survey", "text_of"]
+__all__ = ["Leaf", "Name", "Opened", "Survey", "encoding_of", "survey", "text_of"]
 
 LARGEST_UNSEARCHED = 999_999
 """No card, phone or account number has fewer than seven digits; where the field's name announces
@@ -34,9 +34,12 @@ MOST_WORDS = 1_000
 """Names of one event, and words of these; each is looked for in all its texts, so the work grows
 with their product."""
 
-ENCODED_LETTER = re.compile("%(?:25)*(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|[89A-Fa-f][0-9A-Fa-f])")
+_LETTER = re.compile("%(?:25)*(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|[89A-Fa-f][0-9A-Fa-f])")
 """What in a URL may stand for a letter: one of ASCII (41 to 5A, 61 to 7A), one of any other script,
 which may fold to ASCII (``ß``), or a digit of a code that is encoded itself (``%25%34%31``)."""
+
+_SIGN = re.compile("%[0-9A-Fa-f]{2}")
+_SIGN_OR_SPACE = re.compile(r"%[0-9A-Fa-f]{2}|\+")
 
 ESCAPE = re.compile(r'\\[u"\\]')
 """What in JSON stands for a letter, or for what parts words."""
@@ -189,6 +192,14 @@ def text_of(value: Any) -> str:
     return str(int(value)) if type(value) is float and value.is_integer() else str(value)
 
 
+def encoding_of(words: Iterable[str]) -> re.Pattern[str]:
+    """Return what is in every text that has one of ``words`` in a URL, but written otherwise."""
+    others = [word for word in words if not word.isalnum()]
+    if not others:
+        return _LETTER
+    return _SIGN_OR_SPACE if any(" " in word for word in others) else _SIGN
+
+
 def _is_searched(value: object, site: Site) -> bool:
     if type(value) is float:
         return site.evident or (value.is_integer() and abs(value) > LARGEST_UNSEARCHED)
@@ -202,6 +213,7 @@ class _Walk:
         self.found = Survey(event)
         self._sites = sites
         self._words = words
+        self._encoding = encoding_of(words)
         # Objects and lists yet to be walked through, each with its site, its trail and the number
         # of documents it is in. A queue, not recursion: half the time.
         self._waiting: list[tuple[Any, Site, Trail, int]] = [(event.body, sites.root, None, 0)]
@@ -231,14 +243,12 @@ class _Walk:
                     except KeyError:
                         pass
                     else:
-                        if not words:
-                            if not answer:
+                        if not answer:
+                            if not words or not self._may_hold_name(value):
                                 continue
-                            if not answer.document:
-                                leaves.append(
-                                    Leaf(content, key, site, trail, value, documents, answer)
-                                )
-                                continue
+                        elif not answer.document:
+                            leaves.append(Leaf(content, key, site, trail, value, documents, answer))
+                            continue
                 elif value is None:
                     continue
                 elif site.whole is None:
@@ -300,7 +310,7 @@ class _Walk:
         for word in self._words:  # any() takes twice as long
             if word in folded:
                 return True
-        return "%" in text and ENCODED_LETTER.search(text) is not None
+        return self._encoding.search(text) is not None
 
     def _open(self, leaf: Leaf) -> None:
         """Lay the documents in ``leaf`` open; settle it if that is all there is to it."""
@@ -389,7 +399,7 @@ def _may_recur(names: Sequence[Name], found: Survey) -> bool:
     if max(len(words), len(names)) > MOST_WORDS:
         raise EventError("redact", "too_many_names")
     text = found.event.raw.decode()
-    if found.opened or ("%" in text and ENCODED_LETTER.search(text)):
+    if found.opened or encoding_of(words).search(text):
         return True
     if "\\" in text and (ESCAPE.search(text) or any(map(ESCAPABLE.search, words))):
         return True

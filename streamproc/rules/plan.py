@@ -23,6 +23,10 @@ PLAIN_KEY = re.compile(r"(?!(?:[^0-9]*[0-9]){5})(?!(?:[^-]*-){5})[A-Za-z_$][A-Za
 """A word with at most four digits and four hyphens. Nothing that is searched for can be written so,
 names apart; a MAC address has five hyphens."""
 
+PLACEHOLDER = re.compile("<[A-Z][A-Z0-9_]*>")
+"""What redaction writes for a finding. In a key it is none of its words: else ``<US_SSN>`` would
+announce one, and an event that is redacted again would change."""
+
 GENERIC_WORDS = frozenset(
     {"content", "data", "family", "first", "full", "given", "home", "item", "last", "middle"}
     | {"name", "number", "other", "primary", "secondary", "text", "value", "work"}
@@ -124,10 +128,11 @@ class Plan:
 
     def below(self, field: Field, key: str) -> Field:
         """Return the field ``key`` of ``field``."""
-        words = self._words(key)
+        spoken = PLACEHOLDER.sub(" ", key) if "<" in key else key
+        words = self._words(spoken)
         if all(word in GENERIC_WORDS or word.isdigit() for word in words):
             words = (*field.context, *words)
-        state = self._after(field.state, letters_of(key))
+        state = self._after(field.state, letters_of(spoken))
         return self._field(state, plain=PLAIN_KEY.fullmatch(key) is not None, context=words)
 
     def policy(self, path: Iterable[str | int]) -> LeafPolicy:

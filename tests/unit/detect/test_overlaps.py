@@ -1,3 +1,5 @@
+import pytest
+
 from streamproc.detect import resolve_overlaps
 from streamproc.events import Finding
 
@@ -66,3 +68,13 @@ def test_url_finding_within_another_entity_stands_whatever_its_score() -> None:
         (5, 10, "PHONE_NUMBER"),
         (10, 20, "URL"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"), [(2, 5, (1, 7)), (3, 4, (1, 4)), (1, 7, (1, 7)), (0, 6, (0, 7))]
+)
+def test_a_finding_covers_the_percent_encoded_octets_it_begins_and_ends_in(
+    start: int, end: int, expected: tuple[int, int]
+) -> None:
+    (found,) = resolve_overlaps("a%4A%61b", [Finding(start, end, "PERSON", 0.9, "r", "text")])
+    assert (found.start, found.end) == expected

@@ -379,3 +379,10 @@ def test_a_short_name_is_found_beside_a_long_one() -> None:
 def test_names_are_found_in_urls_however_their_letters_are_encoded(name: str, text: str) -> None:
     value: Json = {"lastName": name, "url": text}
     assert unquote(unquote(properties(value, NAMES)["url"])) == "/x?name=<PERSON>"
+
+
+def test_what_redaction_wrote_in_a_key_announces_nothing() -> None:
+    rules = rule("fields: ['**.person'], entity: PERSON, operator: drop")
+    once = properties({"Jane Doe": 12345}, rules)
+    assert once == {"<PERSON>": 12345}
+    assert properties(once, rules, {"12345": "PERSON"}) == once
