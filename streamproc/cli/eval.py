@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from streamproc.cli import settings_of
+from streamproc.cli.throwaway import throwaway_keys
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from streamproc.evaluate.datasets import Dataset
     from streamproc.evaluate.measure import Figures
     from streamproc.evaluate.systems import System
+    from streamproc.redact import KeyRing
     from streamproc.settings import Settings
 
 __all__ = ["evaluate"]
@@ -76,7 +78,8 @@ def evaluate(
         raise click.UsageError(
             "Nothing to measure: name labelled files, or their folder by --data."
         )
-    results = _measured(datasets, _systems(settings, baseline=baseline))
+    with throwaway_keys(settings) as (kept_apart, ring):
+        results = _measured(datasets, _systems(kept_apart, ring, baseline=baseline))
     if as_json:
         from streamproc.evaluate.report import to_json
 
@@ -111,9 +114,7 @@ def _datasets(files: Sequence[Path], limit: int | None) -> Iterator[Dataset]:
             yield dataset
 
 
-def _systems(settings: Settings, *, baseline: bool) -> list[System]:
-    import secrets
-
+def _systems(settings: Settings, ring: KeyRing, *, baseline: bool) -> list[System]:
     from streamproc.assemble import load_rules, make_detector, make_pipeline
     from streamproc.evaluate.systems import (
         PRESIDIO_DEFAULTS,
@@ -122,10 +123,7 @@ def _systems(settings: Settings, *, baseline: bool) -> list[System]:
         Streamproc,
     )
     from streamproc.identity import View
-    from streamproc.redact import KeyRing
-    from streamproc.redact.keys import KEY_BYTES
 
-    ring = KeyRing("k1", {"k1": secrets.token_bytes(KEY_BYTES)})
     ruleset = load_rules(settings)
     pipeline = make_pipeline(settings, ring, View(), ruleset)
     # The default of Presidio looks for more than a ruleset has to, and is measured on it.

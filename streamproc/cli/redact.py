@@ -6,6 +6,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,10 +15,11 @@ import click
 
 from streamproc.cli import EXIT_DEAD_LETTERS, settings_of
 from streamproc.cli.progress import progress_through
+from streamproc.cli.throwaway import throwaway_keys
 
 if TYPE_CHECKING:
     from streamproc.events import DeadLetter, Record
-    from streamproc.pipeline import Result
+    from streamproc.pipeline import Pipeline, Result
     from streamproc.redact import KeyRing
     from streamproc.settings import Settings
 
@@ -55,11 +57,33 @@ def redact(
         rules = settings.rules.model_copy(update={"directory": rules_directory})
         settings = settings.model_copy(update={"rules": rules})
     telemetry.configure(settings.log)
-    pipeline = make_pipeline(settings, _key_ring(settings), View())
-    if not _has_key_ring(settings):
-        click.echo(
-            "No key ring is configured: tokens are made with one for this run alone.", err=True
-        )
+    with _keys(settings) as (settings, ring):
+        pipeline = make_pipeline(settings, ring, View())
+        if not _has_key_ring(settings):
+            click.echo(
+                "No key ring is configured: tokens are made with one for this run alone.", err=True
+            )
+        dead = _redact(pipeline, file, manifest=manifest)
+    sys.exit(EXIT_DEAD_LETTERS if dead else 0)
+
+
+@contextmanager
+def _keys(settings: Settings) -> Iterator[tuple[Settings, KeyRing]]:
+    from streamproc.assemble import load_key_ring
+
+    if _has_key_ring(settings):
+        yield settings, load_key_ring(settings)
+        return
+    with throwaway_keys(settings) as made:
+        yield made
+
+
+def _has_key_ring(settings: Settings) -> bool:
+    return settings.keys.file is not None or settings.keys.ring is not None
+
+
+def _redact(pipeline: Pipeline, file: BinaryIO, *, manifest: bool) -> int:
+    """Write all of ``file`` as it is redacted; return how many events are dead letters."""
     dead = 0
     dropped: Counter[str] = Counter()
     try:
@@ -73,23 +97,7 @@ def redact(
         sys.stderr.close()
     else:
         _tell_dropped(dropped)
-    sys.exit(EXIT_DEAD_LETTERS if dead else 0)
-
-
-def _key_ring(settings: Settings) -> KeyRing:
-    import secrets
-
-    from streamproc.assemble import load_key_ring
-    from streamproc.redact import KeyRing
-    from streamproc.redact.keys import KEY_BYTES
-
-    if _has_key_ring(settings):
-        return load_key_ring(settings)
-    return KeyRing("k1", {"k1": secrets.token_bytes(KEY_BYTES)})
-
-
-def _has_key_ring(settings: Settings) -> bool:
-    return settings.keys.file is not None or settings.keys.ring is not None
+    return dead
 
 
 def _records(file: BinaryIO) -> Iterator[Record]:

@@ -13,6 +13,7 @@ import click
 
 from streamproc.cli import EXIT_DEAD_LETTERS, counted, settings_of
 from streamproc.cli.progress import progress_through
+from streamproc.cli.throwaway import throwaway_keys
 
 if TYPE_CHECKING:
     from streamproc.evaluate.inventory import Inventory, Scanner
@@ -41,8 +42,8 @@ All values are invented."""
     "--propose",
     "proposed",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the ruleset with rules added for fields that always hold the same; and a test of "
-    "each in tests/ beside it.",
+    help="A new file: the ruleset with rules added for fields that always hold the same; and a "
+    "test of each in tests/ beside it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The inventory as one JSON object.")
 @click.pass_context
@@ -68,6 +69,8 @@ def scan(
         rules = settings.rules.model_copy(update={"directory": rules_directory})
         settings = settings.model_copy(update={"rules": rules})
     telemetry.configure(settings.log)
+    if proposed is not None:
+        _check_new(proposed, _cases_of(proposed))
     inventory, ruleset = _scanned(settings, file)
     proposals = _proposals(inventory, ruleset) if proposed is not None else []
     _tell(inventory, proposals, as_json=as_json)
@@ -128,6 +131,29 @@ def _tell(inventory: Inventory, proposals: Sequence[Proposal], *, as_json: bool)
         render_inventory(inventory, proposals, console)
 
 
+def _cases_of(rules: Path) -> Path:
+    return rules.parent / "tests" / rules.name
+
+
+def _check_new(*files: Path) -> None:
+    from streamproc.errors import ConfigError, Problem
+
+    there = [file for file in files if file.exists()]
+    if there:
+        message = "is there already; not written over"
+        raise ConfigError(*(Problem(str(file), "", message) for file in there))
+
+
+def _write_new(file: Path, content: str) -> None:
+    from streamproc.errors import ConfigError, Problem
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(Problem(str(file), "", f"cannot be written: {error.strerror}")) from None
+
+
 def _propose(settings: Settings, proposals: Sequence[Proposal], file: Path) -> None:
     from streamproc.evaluate.proposals import cases_of, extended
     from streamproc.evaluate.rule_cases import write_cases
@@ -141,34 +167,33 @@ def _propose(settings: Settings, proposals: Sequence[Proposal], file: Path) -> N
         (present,) = present.glob("*.yaml")  # it was loaded, so it is one
     rules = extended(present.read_text(encoding="utf-8"), proposals)
     cases = write_cases(cases_of(proposals), CASES_HEADING)
-    tests = file.parent / "tests" / file.name
+    tests = _cases_of(file)
     _verify(settings, present, (rules, str(file)), (cases, str(tests)))
-    tests.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(rules, encoding="utf-8")
-    tests.write_text(cases, encoding="utf-8")
-    told = f"{counted(len(proposals), 'field')} proposed in {file}"
-    click.echo(f"{told}: the ruleset loads, and its cases in {tests} pass.", err=True)
+    _write_new(file, rules)
+    _write_new(tests, cases)
+    told = f"{counted(len(proposals), 'field')} proposed in {file}: the ruleset loads"
+    own = present.parent / "recognizers"
+    if own.is_dir() and present.parent not in {shipped("rules"), file.parent}:
+        told += f" beside {own}"
+    click.echo(f"{told}, and its cases in {tests} pass.", err=True)
 
 
 def _verify(
     settings: Settings, present: Path, rules: tuple[str, str], cases: tuple[str, str]
 ) -> None:
     """Load ``rules`` and run ``cases``, each a text and its name, as they are to be written."""
-    import secrets
-
     from streamproc.assemble import make_pipeline
     from streamproc.errors import ConfigError
     from streamproc.evaluate.rule_cases import parse_cases, run_cases
     from streamproc.identity import View
-    from streamproc.redact import KeyRing
-    from streamproc.redact.keys import KEY_BYTES
     from streamproc.rules import parse_ruleset
     from streamproc.rules.load_recognizers import load_recognizers
     from streamproc.shipped import shipped
 
     own = load_recognizers(present.parent / "recognizers", shipped("rules/recognizers"))
     ruleset = parse_ruleset(*rules, own)
-    ring = KeyRing("k1", {"k1": secrets.token_bytes(KEY_BYTES)})
-    pipeline = make_pipeline(settings, ring, View(), ruleset)
-    if problems := list(run_cases(pipeline, parse_cases(*cases), cases[1])):
+    with throwaway_keys(settings) as (kept_apart, ring):
+        pipeline = make_pipeline(kept_apart, ring, View(), ruleset)
+        problems = list(run_cases(pipeline, parse_cases(*cases), cases[1]))
+    if problems:
         raise ConfigError(*problems)

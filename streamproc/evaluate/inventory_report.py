@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from streamproc.evaluate.inventory import Inventory, Row
@@ -13,7 +14,9 @@ from streamproc.evaluate.proposals import Proposal
 
 __all__ = ["inventory_json", "render_inventory"]
 
-COLUMNS = ("path", "entity", "step", "count", "records", "score", "decided by")
+COLUMNS = ("path", "entity", "step", "operator", "records", "count", "score")
+NARROW = 100
+"""Columns of a terminal; where there are fewer, count and score are left to ``--json``."""
 
 
 def inventory_json(inventory: Inventory, proposals: Sequence[Proposal]) -> dict[str, Any]:
@@ -51,14 +54,17 @@ def _row(row: Row, records: int) -> dict[str, Any]:
 
 
 def render_inventory(inventory: Inventory, proposals: Sequence[Proposal], console: Console) -> None:
-    """Print the inventory, the worst on top."""
-    table = Table(title=f"{inventory.records:,} records", title_justify="left")
-    for column in COLUMNS:
+    """Print the inventory, the worst on top; what is kept stands out."""
+    columns = COLUMNS if console.width >= NARROW else COLUMNS[:-2]
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for column in columns:
         right = column in {"count", "records", "score"}
         table.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in inventory.rows():
-        table.add_row(*_cells(row, inventory.records))
-    console.print(table)
+        cells = _cells(row, inventory.records)[: len(columns)]
+        table.add_row(*map(escape, cells), style="bold red" if row[0].operator == "keep" else None)
+    console.print(f"{inventory.records:,} record{'s' * (inventory.records != 1)}", highlight=False)
+    console.print(table if table.rows else "Nothing was found.")
     for proposal in proposals:
         told = (
             f"{proposal.share:.0%} of {proposal.values:,} values are {proposal.entity} as a whole"
@@ -73,8 +79,9 @@ def _cells(row: Row, records: int) -> tuple[str, ...]:
         where.path,
         where.entity,
         where.step,
-        f"{seen.count:,}",
+        # The rule that says so, or none: then it is one of the ruleset's ``operators``.
+        where.operator if "." in where.rule else f"{where.operator} ({where.rule})",
         f"{seen.records:,} ({seen.records / records:.1%})",
+        f"{seen.count:,}",
         f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}",
-        f"{where.rule}: {where.operator}",
     )

@@ -119,6 +119,19 @@ def test_rules_are_proposed_with_cases_that_pass(
     assert (row["step"], row["rule"]) == ("whole field", "scanned-email-address")
 
 
+def test_a_file_that_is_there_is_not_written_over(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("mine")
+
+    done = run(environment, tmp_path, "scan", "--propose", file, given=contacts())
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"own.yaml: is there already; not written over" in done.stderr
+    assert file.read_text() == "mine"
+
+
 def test_nothing_is_written_where_nothing_is_proposed(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

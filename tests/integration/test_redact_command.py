@@ -107,6 +107,21 @@ def test_without_a_key_ring_one_is_made_and_told(environment: dict[str, str]) ->
     assert b"No key ring is configured" in done.stderr
 
 
+def test_keys_of_one_run_leave_nothing_in_the_store_of_people_s_keys(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    rules = shipped("rules/default.yaml").read_text()
+    per_subject = "EMAIL_ADDRESS: {encrypt: {per_subject: true}}"
+    (tmp_path / "rules.yaml").write_text(rules.replace("EMAIL_ADDRESS: hash", per_subject))
+    store = tmp_path / "subjects.db"
+    environment = {**environment, "STREAMPROC_KEYS_SUBJECTS": str(store)}
+    del environment["STREAMPROC_KEYS_FILE"]
+    done = run(environment, "--rules", tmp_path, given=jsonl(EVENT))
+    (event,) = lines(done.stdout)
+    assert event["properties"]["note"].startswith("to enc_k1_")
+    assert not store.exists()
+
+
 def test_rules_that_are_wrong_are_told_and_nothing_is_read(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from typing import Any, cast
 
 import orjson
 import pytest
 from redaction import LIMITS, find_literals, sites_of
+from rich.console import Console
 
 from streamproc.detect import Detector, Text
 from streamproc.errors import EventError
 from streamproc.evaluate.inventory import WHOLE_FIELD, Inventory, Row, Scanner
-from streamproc.evaluate.inventory_report import inventory_json
+from streamproc.evaluate.inventory_report import inventory_json, render_inventory
 from streamproc.events import Finding
 
 JANE, ROSA = "jane@example.com", "rosa@example.org"
@@ -138,3 +140,25 @@ def test_the_json_holds_shares_and_no_value() -> None:
 
     assert [row["share_of_records"] for row in told["found"]] == [0.5, 0.5]
     assert "@" not in json.dumps(told)
+
+
+# -- the table ------------------------------------------------------------------------------------
+
+
+def rendered(inventory: Inventory, width: int) -> list[str]:
+    told = StringIO()
+    render_inventory(inventory, [], Console(file=told, width=width))
+    return [line.rstrip() for line in told.getvalue().splitlines()]
+
+
+def test_a_narrow_table_has_a_line_for_each_place_and_leaves_out_count_and_score() -> None:
+    inventory = scanned(event(email=JANE), event(server="192.0.2.1"), rules=f"{EMAILS}, {KEEP_IPS}")
+    title, head, kept, whole = rendered(inventory, 80)
+    assert (title, head.split()) == ("2 records", ["path", "entity", "step", "operator", "records"])
+    assert kept.startswith("properties.server IP_ADDRESS    text        keep (servers) 1 (50.0%)")
+    assert "hash (emails)" in whole
+    assert rendered(inventory, 120)[1].split()[-2:] == ["count", "score"]
+
+
+def test_where_nothing_was_found_no_table_is_shown() -> None:
+    assert rendered(scanned(event(note="none")), 80) == ["1 record", "Nothing was found."]
