@@ -181,6 +181,28 @@ PEOPLE = [
     ("call me at 555-0100 x12", ("PHONE_NUMBER", "555-0100 x12")),
     ("555 0100-Office", ("PHONE_NUMBER", "555 0100")),
     ("order 780 6326", None),
+    ("My name is Jane", ("PERSON", "Jane")),
+    ("my name is on it", None),
+    ('{"first_name" : "Jane", ', ("PERSON", "Jane")),
+    ("lastName=van Roe", None),  # of two words, and the first is small
+    ("Surname: O'Neil-Roe", ("PERSON", "O'Neil-Roe")),
+    ("Patient: Jane Q. van der Roe\nWard: 7", ("PERSON", "Jane Q. van der Roe")),
+    ('<patient name="Jane Roe" ', ("PERSON", "Jane Roe")),
+    ("<employee>Jane Roe</employee>", ("PERSON", "Jane Roe")),
+    ("| Passenger | Jane Roe |", ("PERSON", "Jane Roe")),
+    ("Dear all,\nTo: Jane Roe\n", ("PERSON", "Jane Roe")),
+    ("Employee: see below", None),
+    ("outpatient: Jane Roe", None),
+    ("Customer: Gold", None),
+    ("Name: Jane Roe, phone below", ("PERSON", "Jane Roe")),
+    ("Name: Running Shoes, size below", None),
+    ("file name: Annual Report, phone list", None),
+    ("hostname: Alpha Beta, phone list", None),
+    ("12:00Z] Jane Roe logged in", ("PERSON", "Jane Roe")),
+    ("Jane Roe has changed her password", ("PERSON", "Jane Roe")),
+    ("Jane Roe logged intrusions", None),
+    ("asked by Jane Roe (ID: 7)", ("PERSON", "Jane Roe")),
+    ("Annual Report (2024)", None),
 ]
 PLACES = [
     ("12 Main Street", ("ADDRESS", "12 Main Street")),
@@ -240,6 +262,9 @@ NUMBERS = [
     ("driver's license D123 4567", ("NATIONAL_ID", "D123 4567")),
     ("passport renewal in 2031", None),
     ("protein 120 grams", None),
+    ("666-36-1566", ("US_SSN", "666-36-1566")),
+    ("1666-36-1566", None),
+    ("666-36-1566-2", None),
 ]
 
 
