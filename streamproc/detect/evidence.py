@@ -74,7 +74,12 @@ _DEGREES = re.compile(
     re.ASCII,
 )
 _SECRET = re.compile(r"(?!https?://)\S{4,}")
-_WRITTEN = re.compile("|".join(SHAPES[shape][0] for shape in ("token", "placeholder")), re.ASCII)
+_MASKED_CARD = r"\*[* .-]{7,}[0-9]{4}"
+_WRITTEN = re.compile(
+    "|".join((*(SHAPES[shape][0] for shape in ("token", "placeholder")), _MASKED_CARD)), re.ASCII
+)
+"""What redaction writes, and says nothing about any field. Cards are masked by default, not
+replaced."""
 
 
 def _is_phone(value: str) -> bool:

@@ -136,7 +136,8 @@ class _Work:
         if self._tokens.overlap:
             self.manifest += write_previous((*found.leaves, *found.wholes), self._tokens)
         for leaf in found.keys:
-            self._key(leaf)
+            if leaf.answer and not leaf.document:
+                self._put(leaf, self._made(leaf))
         if found.opened:
             # What is in documents first: a text is written when all that is in it has been.
             for depth in range(max(opened.leaf.documents for opened in found.opened), -1, -1):
@@ -163,19 +164,13 @@ class _Work:
             self._note(leaf, entries)
         if value is None:
             self._dropped.append(leaf)
+        elif leaf.is_key:
+            if value != leaf.value:
+                self._renamed.append((leaf, value))
         else:
             leaf.holder[leaf.step] = value
             if leaf.site.role == "message_id" and not leaf.documents:
                 self.message_id = value
-
-    def _key(self, leaf: Leaf) -> None:
-        if leaf.answer:
-            made = self._made(leaf)
-            self._note(leaf, made.entries)
-            if made.value is None:
-                self._dropped.append(leaf)
-            elif made.value != leaf.value:
-                self._renamed.append((leaf, made.value))
 
     def _note(self, leaf: Leaf, entries: Sequence[Entry]) -> None:
         trail = leaf.trail
@@ -197,7 +192,7 @@ class _Work:
 
     def _make(self, leaf: Leaf, answer: Answer) -> tuple[Rewritten, bool]:
         site, text = leaf.site, text_of(leaf.value)
-        if leaf.table is site.table:
+        if not leaf.is_key:
             if site.role == "message_id":
                 return self._own_id(site, text, answer), False
             if site.whole is not None:

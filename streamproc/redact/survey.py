@@ -107,10 +107,14 @@ class Leaf:
         return f"Leaf({self.site!r})"
 
     @property
+    def is_key(self) -> bool:
+        """Whether it is the key at ``step``, not the value."""
+        return self.table is not self.site.table
+
+    @property
     def text(self) -> Text:
         """What the detector is asked."""
-        is_key = self.table is not self.site.table
-        context = () if is_key else self.site.context
+        context = () if self.is_key else self.site.context
         return Text(text_of(self.value), context, self.site.without)
 
     def settle(self, findings: tuple[Finding, ...]) -> None:
@@ -118,7 +122,7 @@ class Leaf:
         step = None
         if type(self.value) is not str:
             step = "number"
-        elif self.table is not self.site.table:
+        elif self.is_key:
             step = "key"
         if findings and step:
             findings = tuple(finding._replace(step=step) for finding in findings)
@@ -153,7 +157,7 @@ class Survey:
         keys: The same of keys.
         wholes: What else a rule decides as a whole.
         pending: Those of leaves and keys that are to be searched.
-        opened: Documents in texts; those in other documents after these.
+        opened: Documents in texts and in keys; those in other documents after these.
         names: Names that the event states, and may hold in its texts too.
     """
 
@@ -348,6 +352,9 @@ class _Walk:
         answer = leaf.table.young.get(leaf.value)
         if answer is None:
             answer = leaf.table.known(leaf.value)
+        if type(leaf.value) is str and (answer is None or (answer and answer.document)):
+            self._open(leaf)
+            answer = answer if leaf.answer is None else leaf.answer
         leaf.answer = answer
         if answer is None:
             self.found.pending.append(leaf)

@@ -386,3 +386,15 @@ def test_what_redaction_wrote_in_a_key_announces_nothing() -> None:
     once = properties({"Jane Doe": 12345}, rules)
     assert once == {"<PERSON>": 12345}
     assert properties(once, rules, {"12345": "PERSON"}) == once
+
+
+def test_a_document_in_a_key_is_redacted_as_any_other() -> None:
+    rules = rule("fields: ['**.gone'], entity: PERSON, operator: drop")
+    value: Json = {f'{{"to": "{EMAIL}", "gone": 1}}': 1, in_base64(f"to {EMAIL}"): [2], "a b": 3}
+    once = properties(value, rules)
+    assert once == {
+        f'{{"to": "{EMAIL_TOKEN}"}}': 1,
+        in_base64(f"to {EMAIL_TOKEN}").rstrip("="): [2],
+        "a b": 3,
+    }
+    assert properties(once, rules) == once
