@@ -64,7 +64,8 @@ def evaluate(
     FILES are JSON lines with labels, in one of the formats of streamproc/evaluate/datasets.py.
     Texts are put into events, events are taken as they are; all go through the pipeline with the
     rules in force. Told are leaks (with 95 % intervals), recall and precision, and what was changed
-    without need; no value of the data.
+    without need; no value of the data. Kind by kind it is told how many pieces a finding touches,
+    how many are covered whole, how many are gone from the output, and how many findings are right.
     """
     from streamproc import telemetry
 

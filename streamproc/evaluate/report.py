@@ -84,7 +84,8 @@ def render(datasets: Iterable[Dataset], results: Results, console: Console) -> N
         _refusals(figures, console)
         console.print(_leaks(figures))
         console.print(_whole(figures))
-        console.print(_entities(figures))
+        for system, each in figures.items():
+            console.print(_entities(system, each))
 
 
 def _refusals(figures: Mapping[str, Figures], console: Console) -> None:
@@ -95,7 +96,14 @@ def _refusals(figures: Mapping[str, Figures], console: Console) -> None:
 
 
 def _table(title: str, first: str, columns: Iterable[str]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(
+        title=f"\n{title}",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        header_style="dim",
+        padding=(0, 2, 0, 0),
+    )
     table.add_column(first)
     for column in columns:
         table.add_column(column, justify="right")
@@ -137,17 +145,10 @@ WHOLE: Mapping[str, Callable[[Figures], str]] = {
 }
 
 
-def _entities(figures: Mapping[str, Figures]) -> Table:
-    columns = [f"{system}: {part}" for system in figures for part in ENTITY]
-    table = _table("Kind by kind", "entity", columns)
-    names = sorted({name for each in figures.values() for name in each.entities})
-    for name in names:
-        cells = [
-            _percent(part(each.entities.get(name, Entity())))
-            for each in figures.values()
-            for part in ENTITY.values()
-        ]
-        table.add_row(name, *cells)
+def _entities(system: str, figures: Figures) -> Table:
+    table = _table(f"Kind by kind: {system}", "entity", ENTITY)
+    for name in sorted(figures.entities):
+        table.add_row(name, *(_percent(part(figures.entities[name])) for part in ENTITY.values()))
     return table
 
 

@@ -180,7 +180,10 @@ class Drop(Statement):
 
 
 class Keep(Statement):
-    """Leave what was found as it is; the manifest says so."""
+    """Leave what was found as it is; the manifest says so.
+
+    So does what was found within it with a lower score: an IP address in a URL that is kept.
+    """
 
     name: Literal["keep"] = "keep"
 
