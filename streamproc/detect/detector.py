@@ -12,7 +12,7 @@ from streamproc.detect.evidence import of_field
 from streamproc.detect.field_names import kinds_of
 from streamproc.detect.gates import plausible, said_by
 from streamproc.detect.memo import Memo
-from streamproc.detect.names import is_name
+from streamproc.detect.names import han_names, is_name
 from streamproc.detect.overlaps import resolve_overlaps
 from streamproc.detect.repeated import repeated_names
 from streamproc.detect.shapes import machine_made
@@ -153,7 +153,7 @@ class Detector:
 
     def _read(self, texts: Sequence[Text]) -> list[list[Finding]]:
         """Return what is found in each text as it stands, by its words and by its field's name."""
-        found = [self._evident(text) for text in texts]
+        found = [self._past_presidio(text) for text in texts]
         searched = [index for index, text in enumerate(texts) if not self._left_out(text)]
         analyzed = self._analyzer.analyze([texts[index] for index in searched])
         for index, in_text in zip(searched, analyzed, strict=True):
@@ -166,12 +166,12 @@ class Detector:
             return not text.value
         return not text.value or self._machine_made.fullmatch(text.value) is not None
 
-    def _evident(self, text: Text) -> list[Finding]:
-        if "field" in text.without:
-            return []
+    def _past_presidio(self, text: Text) -> list[Finding]:
+        found = [] if "field" in text.without else of_field(text.value, text.context)
+        if "name" not in text.without:
+            found += han_names(text.value)
         wanted, minimum = self._recognition.entities, self._recognition.minimum_score
-        evident = of_field(text.value, text.context)
-        return [found for found in evident if found.entity in wanted and found.score >= minimum]
+        return [one for one in found if one.entity in wanted and one.score >= minimum]
 
 
 def _plausible(text: Text, findings: list[Finding]) -> list[Finding]:

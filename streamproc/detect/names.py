@@ -34,7 +34,7 @@ import re
 
 from streamproc.events import Finding
 
-__all__ = ["is_name", "is_prose"]
+__all__ = ["han_names", "is_name", "is_prose"]
 
 _WORD = re.compile(
     r"(?<!\S)[\"'(\u2018\u201c]?([^\W\d_][^\W\d_'\u2019.-]*)[,.;:!?)\"'\u2019\u201d]*(?!\S)"
@@ -48,6 +48,15 @@ _JOINING = frozenset(
     ["a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"]
 )
 """Words in lower case that titles have too."""
+
+_HAN = "\u3005\u3400-\u4dbf\u4e00-\u9fff"
+_EAST = rf"{_HAN}\u3041-\u30ff"
+_HAN_NAME = re.compile(
+    rf"(?<![{_EAST}])(?<![{_EAST}][ \u3000])"
+    rf"[{_HAN}]{{1,3}}[ \u3000\u30fb][{_EAST}]{{1,4}}(?![{_EAST}]|[ \u3000][{_EAST}])"
+)
+_HAN_SCORE = 0.6
+_LATIN_WORD = re.compile(r"[A-Za-z]{2}")
 
 
 def is_prose(text: str) -> bool:
@@ -82,6 +91,25 @@ def is_name(text: str, finding: Finding) -> bool:
         return said == said.upper() and any(map(str.isalpha, said))
     is_scheme = text[finding.end :].lstrip(" ").startswith((":/", ": /"))
     return any(map(str.isalpha, said)) and not is_scheme
+
+
+def han_names(text: str) -> list[Finding]:
+    """Return the names in Han characters that stand between Latin words, by start.
+
+    Chinese and Japanese put no space between words, but where a name is written for readers, or by
+    programs, of other scripts. So two short words with a space between them, and nothing of these
+    scripts around them, are a given name and a family name. The model, of English, finds none.
+    Costs 0.05 µs for a text in ASCII.
+
+    Returns:
+        Findings of ``PERSON``, score 0.6, recognizer ``HanName``, step ``name``.
+    """
+    if text.isascii() or not _LATIN_WORD.search(text):
+        return []
+    return [
+        Finding(match.start(), match.end(), "PERSON", _HAN_SCORE, "HanName", "name")
+        for match in _HAN_NAME.finditer(text)
+    ]
 
 
 def _is_title(text: str) -> bool:

@@ -1,6 +1,6 @@
 import pytest
 
-from streamproc.detect.names import is_name, is_prose
+from streamproc.detect.names import han_names, is_name, is_prose
 from streamproc.events import Finding
 
 
@@ -81,3 +81,23 @@ def test_what_a_list_or_a_pattern_found_stands() -> None:
 def test_places_may_be_written_small_and_dates_have_no_letters() -> None:
     assert is_name("have u been to chicago", found("have u been to chicago", "chicago", "LOCATION"))
     assert is_name("due on 3/4/2024 at noon", found("due on 3/4/2024 at noon", "3/4", "DATE_TIME"))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Please write to 花子 山田 at once", ["花子 山田"]),
+        ("To: 花子\u3000佐々木", ["花子\u3000佐々木"]),
+        ("CC 山田 さくら, 山田 太郎", ["山田 さくら", "山田 太郎"]),
+        # a sentence, one word, a list, and no word in Latin letters
+        ("Hello 今日は 良い 天気", []),
+        ("Tokyo is 東京", []),
+        ("the terms 東京 大阪 京都", []),
+        ("Visit 東京都の美術館 本日", []),
+        ("抹茶 羊羹", []),
+        ("Jane Roe", []),
+        ("José Núñez", []),
+    ],
+)
+def test_two_short_han_words_alone_among_latin_ones_are_a_name(text: str, names: list[str]) -> None:
+    assert [text[found.start : found.end] for found in han_names(text)] == names
