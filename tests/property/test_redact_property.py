@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from hypothesis import given
@@ -28,6 +31,18 @@ body = st.dictionaries(
     ),
     max_size=4,
 )
+document = st.one_of(
+    body.map(json.dumps),
+    body.map(lambda content: b64encode(json.dumps(content).encode()).decode()),
+    st.tuples(text, text).map(lambda pair: urlencode({"a": pair[0], "note": pair[1]})),
+    text.map(lambda content: b64encode(f"and {content}".encode()).decode()),
+)
+documents = st.dictionaries(
+    st.one_of(st.sampled_from(["email", "firstName", "note"]), document),
+    st.one_of(document, text, st.lists(document, max_size=2)),
+    max_size=3,
+)
+ids = st.fixed_dictionaries({}, optional={"messageId": document, "anonymousId": document})
 rules = st.sampled_from(
     [
         "",
@@ -69,6 +84,25 @@ def test_every_finding_is_in_the_manifest(properties: dict[str, Json]) -> None:
     result = redacted({"properties": properties}, SECRETS)
     planted = sum(shown(properties).count(value) for value in SECRETS)
     assert len(result.manifest) == planted
+
+
+@given(documents, ids, rules)
+def test_documents_redacted_twice_change_nothing(
+    properties: dict[str, Json], of_event: dict[str, Json], rule: str
+) -> None:
+    once = redacted({"properties": properties, **of_event}, SECRETS, rule)
+    again: Mapping[str, Any] = orjson.loads(orjson.dumps(once.body))
+    assert redacted(again, SECRETS, rule).body == once.body
+    assert once.body.get("messageId", once.message_id) == once.message_id
+
+
+@given(st.lists(documents, min_size=1, max_size=4), rules)
+def test_what_is_remembered_of_documents_changes_no_result(
+    bodies: list[dict[str, Json]], rule: str
+) -> None:
+    sites = sites_of(rule)
+    warm = [redact_with(sites, properties) for properties in (*bodies, *bodies)][len(bodies) :]
+    assert warm == [redact_with(sites_of(rule), properties) for properties in bodies]
 
 
 def redact_with(sites: Sites, properties: dict[str, Json]) -> Redacted | Dropped:
