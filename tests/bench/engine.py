@@ -7,9 +7,10 @@ One process, one core, no Kafka: records of the shipped generator through the pi
 every string of the same events; the floor parses an event, goes over its values, and writes it. A
 rate is the median of its batches, so that what else a shared machine does counts little.
 
-*Memory* is what a running worker has: values come back as they do in sessions. *No memory* searches
-every value anew. Prose is one more field with a sentence: one of 300, as support forms and chat
-bots have them, or never the same twice.
+*Patterns* is without the language model, *names* with it. *Memory* is what a running worker has:
+values come back as they do in sessions. *No memory* searches every value anew. *Sentences* are one
+more field of every event: one of 300, as support forms and chat bots have them, or never the same
+twice.
 """
 
 from __future__ import annotations
@@ -175,16 +176,16 @@ def measure(events: int, cache: Path) -> Iterator[Rate]:
     values = [made.value for made in generate(events, 1, Mix(malformed=0.0))]
     given = records(values)
     some = given[: min(NO_MEMORY_EVENTS, events)]
-    yield engine("without names, memory", given, pattern_only, cache)
-    yield engine("without names, no memory", some, pattern_only, cache, 1)
-    yield engine("with names, memory", given, ruleset, cache)
-    yield engine("with names, no memory", some, ruleset, cache, 1)
+    yield engine("patterns, memory", given, pattern_only, cache)
+    yield engine("patterns, no memory", some, pattern_only, cache, 1)
+    yield engine("names, memory", given, ruleset, cache)
+    yield engine("names, no memory", some, ruleset, cache, 1)
     prose = records(with_prose(values, 300))
-    yield engine("with names, one of 300 sentences an event", prose, ruleset, cache)
+    yield engine("names, 300 sentences", prose, ruleset, cache)
     prose = records(with_prose(islice(values, PROSE_EVENTS), None))
-    yield engine("with names, a new sentence an event", prose, ruleset, cache)
-    yield presidio("AnalyzerEngine, without names", given[:PEER_EVENTS], pattern_only)
-    yield presidio("AnalyzerEngine, with names", given[:PEER_EVENTS], ruleset)
+    yield engine("names, new sentences", prose, ruleset, cache)
+    yield presidio("AnalyzerEngine, patterns", given[:PEER_EVENTS], pattern_only)
+    yield presidio("AnalyzerEngine, names", given[:PEER_EVENTS], ruleset)
     yield floor(given)
 
 
