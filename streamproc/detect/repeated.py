@@ -46,6 +46,11 @@ _NOBODY = frozenset(
     """.split()  # noqa: SIM905 - eighty words read better as words
 )
 """Words of an address that is an office's or a machine's, not a person's."""
+_NO_NAMES = _NOBODY | frozenset(
+    ["dear", "dr", "employee", "hey", "hi", "miss", "mr", "mrs", "ms", "mx", "patient", "prof"]
+    + ["professor", "sir"]
+)
+"""Words that a model takes for a part of the name they stand before."""
 
 
 class _Word(NamedTuple):
@@ -159,11 +164,11 @@ def _name(found: str) -> tuple[str, ...]:
     if any(map(str.isdigit, found)):
         return ()
     words = [match[0] for match in _WORD.finditer(found)]
-    if len(words) > _LONGEST or any(word[0].islower() for word in words):
+    if any(word[0].islower() for word in words):
         return ()
-    if len(words) == 1 and len(words[0]) < _SHORTEST_ALONE:
-        return ()
-    return tuple(map(_folded, words))
+    name = tuple(folded for word in words if (folded := _folded(word)) not in _NO_NAMES)
+    too_short = len(name) == 1 and len(name[0]) < _SHORTEST_ALONE
+    return () if too_short or len(name) > _LONGEST else name
 
 
 def _written_again(

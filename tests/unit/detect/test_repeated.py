@@ -50,6 +50,9 @@ def test_the_words_an_address_is_made_of_are_a_name(
     [
         ("Jane Roe in.\nAlert: Jane Roe", "Jane Roe", ["Jane Roe"]),
         ("Jordan moved to Jordan", "Jordan", ["Jordan"]),
+        ("Customer Jordan of Jordan", "Customer Jordan", ["Jordan"]),
+        ("Dr. Jane Roe; Roe, J.; Jane Roe", "Dr. Jane Roe", ["Jane Roe"]),
+        ("Customer of Customer", "Customer", []),
         ("Jane Roe, and Jane", "Jane Roe", []),
         ("Jane Roe. Jane 7 Roe", "Jane Roe", []),
         ("Bo or Bo", "Bo", []),

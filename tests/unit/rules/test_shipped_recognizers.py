@@ -203,6 +203,10 @@ PEOPLE = [
     ("Jane Roe logged intrusions", None),
     ("asked by Jane Roe (ID: 7)", ("PERSON", "Jane Roe")),
     ("Annual Report (2024)", None),
+    ("Jane moved from Springfield to work there", ("PERSON", "Jane")),
+    ("there Jane Roe lives on her own", ("PERSON", "Jane Roe")),
+    ("He was born in 1984", None),
+    ("Meeting moved from Monday to Tuesday", None),
 ]
 PLACES = [
     ("12 Main Street", ("ADDRESS", "12 Main Street")),
