@@ -28,6 +28,7 @@ _TEXT = "a text (in quotes where it looks like something else)"
 _EXPECTED: Mapping[str, str] = MappingProxyType(
     {
         "model_type": "keys with values",
+        "path_type": "a path",
         "dict_type": "keys with values",
         "tuple_type": "a list",
         "frozen_set_type": "a list",

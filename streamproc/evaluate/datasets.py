@@ -100,17 +100,28 @@ class Dataset(NamedTuple):
         return self.format != "events"
 
 
+def _records(file: FilePath, limit: int | None) -> list[Any]:
+    records = []
+    number = 1
+    try:
+        with file.open("rb") as lines:
+            for number, line in enumerate(islice(lines, limit), 1):
+                if line.strip():
+                    records.append(json.loads(line))
+    except OSError as error:
+        raise ConfigError(Problem(str(file), "", f"cannot be read: {error.strerror}")) from None
+    except ValueError:  # of which UnicodeDecodeError is one; its text quotes the line
+        raise ConfigError(Problem(str(file), "", "is not JSON", number)) from None
+    return records
+
+
 def read_dataset(file: FilePath, limit: int | None = None) -> Dataset | None:
     """Return the cases of ``file``, the first ``limit`` of them; None if its format is not known.
 
     Raises:
         ConfigError: It cannot be read, or a line is no record of the format of the first.
     """
-    try:
-        with file.open(encoding="utf-8") as lines:
-            records = [json.loads(line) for line in islice(lines, limit) if line.strip()]
-    except (OSError, ValueError):  # of which UnicodeDecodeError is one; its text quotes the line
-        raise ConfigError(Problem(str(file), "", "expected a file of JSON lines")) from None
+    records = _records(file, limit)
     form = _format_of(records[0]) if records and isinstance(records[0], dict) else None
     if form is None:
         return None

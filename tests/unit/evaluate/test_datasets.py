@@ -155,13 +155,14 @@ def test_a_record_of_another_format_is_told_without_its_values(tmp_path: Path) -
     assert "jane" not in str(caught.value)
 
 
-def test_what_is_no_json_is_told_without_its_values(tmp_path: Path) -> None:
-    (tmp_path / "some.jsonl").write_text("jane.roe@example.com\n", encoding="utf-8")
+def test_what_is_no_json_is_told_with_its_line_and_without_its_values(tmp_path: Path) -> None:
+    file = tmp_path / "some.jsonl"
+    file.write_text("{}\n\njane.roe@example.com\n", encoding="utf-8")
 
     with pytest.raises(ConfigError) as caught:
-        read_dataset(tmp_path / "some.jsonl")
+        read_dataset(file)
 
-    assert "jane" not in str(caught.value)
+    assert str(caught.value) == f"{file}:3: is not JSON"
 
 
 def test_a_case_does_not_show_its_values(tmp_path: Path) -> None:
