@@ -105,7 +105,7 @@ def _records(file: FilePath, limit: int | None) -> list[Any]:
     number = 1
     try:
         with file.open("rb") as lines:
-            for number, line in enumerate(islice(lines, limit), 1):
+            for number, line in enumerate(islice(lines, limit), 1):  # noqa: B007 - told below
                 if line.strip():
                     records.append(json.loads(line))
     except OSError as error:
