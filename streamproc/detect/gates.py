@@ -85,6 +85,7 @@ _WRITTEN_PHONE = re.compile(
     """,
     re.VERBOSE,
 )
+_WRITTEN_SSN = re.compile(r"[0-9]{3}-[0-9]{2}-[0-9]{4}")
 _LISTED_PHONE = re.compile(r"\+.*|.*[()].*|(?:1[-. ])?[0-9]{3}([-. ])[0-9]{3}\1[0-9]{4}")
 """Written so that it is one whatever numbers stand before and after it."""
 _CARD_GROUPS = re.compile(
@@ -154,6 +155,10 @@ def plausible(text: str, findings: Iterable[Finding], context: tuple[str, ...]) 
 
 
 def _official_stands(text: str, finding: Finding, said: frozenset[str]) -> bool:
+    if _WRITTEN_SSN.fullmatch(text, finding.start, finding.end):
+        beside = text[: finding.start][-1:] + text[finding.end : finding.end + 1]
+        if not any(sign.isalnum() or sign in "-_" for sign in beside):
+            return True
     return _number_stands(_UNGROUPED, text, finding, said)
 
 

@@ -28,6 +28,9 @@ STANDS = [
     ("945456787", "945456787", "US_BANK_NUMBER", "account"),
     ("078-05-1120", "078-05-1120", "US_SSN", "value"),
     ("order of patient 4010232137", "4010232137", "UK_NHS", "note"),
+    ("536-90-4399.", "536-90-4399", "US_SSN", "value"),
+    ("mailto:536-90-4399", "536-90-4399", "US_SSN", "value"),
+    ("#536-90-4399", "536-90-4399", "US_SSN", "value"),
     ("2024-01-15", "2024-01-15", "DATE_TIME", "value"),
     ("20240115", "20240115", "DATE_TIME", "start_date"),
     # cards
@@ -57,6 +60,7 @@ FALLS = [
     ("order-4010232137", "4010232137", "UK_NHS", "reference"),
     ("https://example.com/?phone=1&order=4010232137", "4010232137", "UK_NHS", "url"),
     ("/orders/4010232137/lines", "4010232137", "UK_NHS", "path"),
+    ("order-536-90-4399", "536-90-4399", "US_SSN", "value"),
     ("2023-order_4158675309", "4158675309", "PHONE_NUMBER", "reference"),
     ("1631210063", "1631210063", "PHONE_NUMBER", "timestamp"),
     ("1631210063.25", "1631210063", "PHONE_NUMBER", "ts"),
