@@ -139,7 +139,11 @@ NOT_A_NUMBER = "expected a whole number"
             "log.level",
             "expected 'DEBUG', 'INFO', 'WARNING' or 'ERROR'",
         ),
-        ("[keys]\nring = 5", "keys.ring", "expected a text"),
+        (
+            "[keys]\nring = 5",
+            "keys.ring",
+            "expected a text (in quotes where it looks like something else)",
+        ),
     ],
 )
 def test_what_is_wrong_in_the_file_is_told_with_file_path_and_expectation(
