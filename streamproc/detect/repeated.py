@@ -46,9 +46,10 @@ _NOBODY = frozenset(
     """.split()  # noqa: SIM905 - eighty words read better as words
 )
 """Words of an address that is an office's or a machine's, not a person's."""
-_NO_NAMES = _NOBODY | frozenset(
-    ["dear", "dr", "employee", "hey", "hi", "miss", "mr", "mrs", "ms", "mx", "patient", "prof"]
-    + ["professor", "sir"]
+_NO_NAMES = (
+    _NOBODY
+    | frozenset(["dear", "dr", "employee", "hey", "hi", "miss", "mr", "mrs", "ms", "mx"])
+    | frozenset(["patient", "prof", "professor", "sir"])
 )
 """Words that a model takes for a part of the name they stand before."""
 
