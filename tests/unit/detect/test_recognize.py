@@ -61,7 +61,13 @@ def test_no_shipped_pattern_needs_a_timeout_on_a_short_text() -> None:
         for pattern in recognizer.scan:
             compiled = regex.compile(pattern.regex, pattern.flags)
             for text in texts:
-                start = thread_time()
-                list(compiled.finditer(text, timeout=recognize.PATTERN_TIMEOUT_SECONDS))
-                slowest = max(slowest, thread_time() - start)
+                taken = seconds_of(compiled, text)
+                if taken > slowest:  # once more: the collector of garbage may have had its turn
+                    slowest = max(slowest, min(taken, seconds_of(compiled, text)))
     assert slowest < 0.05
+
+
+def seconds_of(compiled: regex.Pattern[str], text: str) -> float:
+    start = thread_time()
+    list(compiled.finditer(text, timeout=recognize.PATTERN_TIMEOUT_SECONDS))
+    return thread_time() - start
