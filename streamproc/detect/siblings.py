@@ -115,7 +115,7 @@ def name_words(value: str) -> list[str]:
     return [name for name in long if " " not in name] or long
 
 
-@lru_cache(maxsize=16)  # an event's names are looked for in text after text
+@lru_cache(maxsize=1024)  # names come back, and compiling them takes a millisecond
 def _prepared(values: tuple[str, ...]) -> tuple[list[str], re.Pattern[str]]:
     names = _names(values)
     return [name for name in names if len(name) >= _SHORTEST], _pattern(names)
