@@ -30,7 +30,7 @@ class Redactor:
         ruleset = load_ruleset(shipped("rules"))
         self._entities = sorted(ruleset.entities)
         self._minimum = ruleset.minimum_score
-        recognition = Recognition(frozenset(self._entities), self._minimum)
+        recognition = Recognition(frozenset(self._entities), self._minimum, own=ruleset.recognizers)
         self._engine: AnalyzerEngine = reference_engine(recognition)
 
     def redact(self, node: Any, key: str = "") -> Any:
