@@ -35,9 +35,9 @@ _CONTEXTS = 8192
 class Detector:
     """Finds personal data in batches of texts; not safe for use by two threads at once.
 
-    On the 3,247 strings of 617 product events, all of Presidio's default entities wanted, one core:
-    14,000 texts/s (30,000 with a minimum score of 0.4), where Presidio's engine does 360. Prose:
-    310 texts/s, nearly all of it the language model's. It remembers nothing between calls.
+    A word takes 6 µs, a number or an IP address 20 to 50, a URL of two parts 20, a sentence half a
+    millisecond, nearly all of it the language model's; Presidio's engine takes 3 to 4 milliseconds a
+    text. It remembers nothing between calls.
 
     Attributes:
         fingerprint: Digest of recognizers, models, their versions and the recognition: two
