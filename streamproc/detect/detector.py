@@ -36,8 +36,8 @@ class Detector:
     """Finds personal data in batches of texts; not safe for use by two threads at once.
 
     A word takes 6 µs, a number or an IP address 20 to 50, a URL of two parts 20, a sentence half a
-    millisecond, nearly all of it the language model's; Presidio's engine takes 3 to 4 milliseconds a
-    text. It remembers nothing between calls.
+    millisecond, nearly all of it the language model's; Presidio's engine takes 3 to 4 milliseconds
+    a text. It remembers nothing between calls.
 
     Attributes:
         fingerprint: Digest of recognizers, models, their versions and the recognition: two
