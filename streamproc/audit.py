@@ -58,13 +58,19 @@ def entry(action: str, when: datetime, **details: str) -> dict[str, str]:
 
     The user is the one the process runs as; variables, which anyone can set, are not asked.
     """
-    who = pwd.getpwuid(os.getuid()).pw_name
     return {
         "time": when.isoformat(timespec="milliseconds"),
         "action": action,
-        "who": who,
+        "who": _name_of_user(os.getuid()),
         **details,
     }
+
+
+def _name_of_user(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:  # containers run under ids that no user has
+        return str(user)
 
 
 def append(file: Path, entries: Sequence[Mapping[str, str]]) -> None:

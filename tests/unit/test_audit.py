@@ -126,3 +126,10 @@ def test_a_log_that_cannot_be_written_or_read_is_told(tmp_path: Path) -> None:
 
 def test_a_fingerprint_names_a_ciphertext_without_holding_it() -> None:
     assert fingerprint_of("enc_k1_a") == hashlib.sha256(b"enc_k1_a").hexdigest()[:32]
+
+
+def test_a_user_that_the_system_has_no_name_for_is_told_by_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 2_000_000_017)  # as container platforms choose them
+    assert entry("reveal", datetime(2026, 1, 5, tzinfo=UTC))["who"] == "2000000017"
