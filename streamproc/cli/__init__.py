@@ -15,9 +15,17 @@ import click
 
 if TYPE_CHECKING:
     from streamproc.errors import ConfigError
-    from streamproc.settings import Effective
+    from streamproc.settings import Effective, Settings
 
-__all__ = ["EXIT_BAD_SETTINGS", "EXIT_DEAD_LETTERS", "counted", "main", "settings_of"]
+__all__ = [
+    "EXIT_BAD_SETTINGS",
+    "EXIT_DEAD_LETTERS",
+    "counted",
+    "main",
+    "rules_option",
+    "settings_of",
+    "with_rules",
+]
 
 EXIT_BAD_SETTINGS = 2
 EXIT_DEAD_LETTERS = 3
@@ -110,6 +118,23 @@ def settings_of(ctx: click.Context) -> Effective:
     from streamproc.settings import load_settings
 
     return load_settings(ctx.find_root().obj)
+
+
+rules_option = click.option(
+    "--rules",
+    "rules_directory",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder of the ruleset, or its file [default: that of the settings, or the shipped one].",
+)
+"""For commands that can be tried with other rules than those of the settings."""
+
+
+def with_rules(settings: Settings, rules_directory: Path | None) -> Settings:
+    """Return ``settings`` with the rules of :data:`rules_option`, where it was given."""
+    if rules_directory is None:
+        return settings
+    rules = settings.rules.model_copy(update={"directory": rules_directory})
+    return settings.model_copy(update={"rules": rules})
 
 
 def counted(count: int, noun: str) -> str:

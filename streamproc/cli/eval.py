@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streamproc.cli import settings_of
+from streamproc.cli import rules_option, settings_of, with_rules
 from streamproc.cli.throwaway import throwaway_keys
 
 if TYPE_CHECKING:
@@ -41,12 +41,7 @@ __all__ = ["evaluate"]
     show_default=True,
     help="Measure Presidio's default beside it: 5 to 20 ms a text.",
 )
-@click.option(
-    "--rules",
-    "rules_directory",
-    type=click.Path(exists=True, path_type=Path),
-    help="Folder of the ruleset, or its file [default: that of the settings, or the shipped one].",
-)
+@rules_option
 @click.option("--json", "as_json", is_flag=True, help="The figures as one JSON object.")
 @click.pass_context
 def evaluate(
@@ -70,9 +65,7 @@ def evaluate(
     from streamproc import telemetry
 
     settings = settings_of(ctx).settings
-    if rules_directory is not None:
-        rules = settings.rules.model_copy(update={"directory": rules_directory})
-        settings = settings.model_copy(update={"rules": rules})
+    settings = with_rules(settings, rules_directory)
     telemetry.configure(settings.log)
     datasets = list(_datasets([*files, *_in(folder)], limit))
     if not datasets:

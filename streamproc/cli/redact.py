@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from streamproc.cli import EXIT_DEAD_LETTERS, settings_of
+from streamproc.cli import EXIT_DEAD_LETTERS, rules_option, settings_of, with_rules
 from streamproc.cli.progress import progress_through
 from streamproc.cli.throwaway import throwaway_keys
 
@@ -30,12 +30,7 @@ BATCH_LINES = 500
 
 @click.command()
 @click.argument("file", type=click.File("rb"), default="-")
-@click.option(
-    "--rules",
-    "rules_directory",
-    type=click.Path(exists=True, path_type=Path),
-    help="Folder of the ruleset, or its file [default: that of the settings, or the shipped one].",
-)
+@rules_option
 @click.option("--manifest", is_flag=True, help="Write what was done beside each event.")
 @click.pass_context
 def redact(
@@ -53,9 +48,7 @@ def redact(
     from streamproc.identity import View
 
     settings = settings_of(ctx).settings
-    if rules_directory is not None:
-        rules = settings.rules.model_copy(update={"directory": rules_directory})
-        settings = settings.model_copy(update={"rules": rules})
+    settings = with_rules(settings, rules_directory)
     telemetry.configure(settings.log)
     with _keys(settings) as (settings, ring):
         pipeline = make_pipeline(settings, ring, View())

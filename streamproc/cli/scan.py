@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from streamproc.cli import EXIT_DEAD_LETTERS, counted, settings_of
+from streamproc.cli import EXIT_DEAD_LETTERS, counted, rules_option, settings_of, with_rules
 from streamproc.cli.progress import progress_through
 from streamproc.cli.throwaway import throwaway_keys
 
@@ -32,12 +32,7 @@ All values are invented."""
 
 @click.command()
 @click.argument("file", type=click.File("rb"), default="-")
-@click.option(
-    "--rules",
-    "rules_directory",
-    type=click.Path(exists=True, path_type=Path),
-    help="Folder of the ruleset, or its file [default: that of the settings, or the shipped one].",
-)
+@rules_option
 @click.option(
     "--propose",
     "proposed",
@@ -65,9 +60,7 @@ def scan(
     from streamproc import telemetry
 
     settings = settings_of(ctx).settings
-    if rules_directory is not None:
-        rules = settings.rules.model_copy(update={"directory": rules_directory})
-        settings = settings.model_copy(update={"rules": rules})
+    settings = with_rules(settings, rules_directory)
     telemetry.configure(settings.log)
     if proposed is not None:
         _check_new(proposed, _cases_of(proposed))
