@@ -39,6 +39,7 @@ __all__ = [
     "Subject",
     "Times",
     "Token",
+    "Violation",
     "path_text",
 ]
 
@@ -204,10 +205,21 @@ class Link(NamedTuple):
     right: Token
 
 
+class Violation(NamedTuple):
+    """Where an event is not as the tracking plan has it; holds no value.
+
+    ``path`` is written as a manifest's; ``code`` is one of a few, such as ``wrong_type``.
+    """
+
+    path: str
+    code: str
+
+
 class Row(NamedTuple):
     """One row for the warehouse loader, in the fields of ``schemas/row.avsc``.
 
-    ``payload`` is the redacted event as JSON.
+    ``payload`` is the redacted event as JSON. A ``correction`` replaces the row of the same message
+    id in the warehouse.
     """
 
     message_id: str
@@ -222,6 +234,8 @@ class Row(NamedTuple):
     ruleset: str
     origin: Origin
     ordering_key: bytes
+    violations: tuple[Violation, ...] = ()
+    correction: bool = False
 
     def __repr__(self) -> str:
         """Say which it is, without its values."""

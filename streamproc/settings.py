@@ -67,6 +67,8 @@ class TopicSettings(Section):
     """Redacted rows for the warehouse loader."""
     dead: str = "events.dead"
     """Dead letters."""
+    deletions: str = "warehouse.deletions"
+    """People to be deleted from the warehouse, as tokens; compacted."""
     links: str = "identity.links"
     """Links between identities, as tokens; compacted."""
     partitions: Count = 4
@@ -165,14 +167,94 @@ class LoaderSettings(Section):
     """Consumer group."""
     instance_id: str | None = None
     """Static group membership: a name unique to this loader, kept over its restarts."""
-    sink: Literal["duckdb"] = "duckdb"
+    sink: Literal["duckdb", "snowflake", "parquet", "postgres"] = "duckdb"
     """The warehouse."""
+    mode: Literal["dedupe", "merge", "append"] = "dedupe"
+    """What a row does whose `message_id` is loaded already: stay out, replace it, come again."""
+    dedupe_hours: Count = 168
+    """How far apart, by `received_at`, two rows of one `message_id` are told to be one."""
     duckdb_file: Path = Path("warehouse.duckdb")
     """The database file of the `duckdb` sink."""
-    batch_rows: Count = 10_000
-    """Most rows of one warehouse transaction."""
-    batch_seconds: Seconds = 2
-    """Most time a row waits for its batch to fill."""
+    parquet_directory: Path = Path("lake")
+    """The folder of the `parquet` sink."""
+    postgres_url: SecretStr | None = None
+    """The database of the `postgres` sink, such as `postgresql://user@host/database`."""
+    batch_rows: Count | None = None
+    """Most events of one warehouse transaction; unset, the sink's own (`duckdb` 10,000)."""
+    batch_bytes: Bytes = 268_435_456
+    """Most bytes of one warehouse transaction, as they come from Kafka."""
+    batch_seconds: Seconds | None = None
+    """Most time a row waits for its batch to fill; unset, the sink's own: 2, and 300 for
+    `snowflake`, so that its warehouse can sleep in between."""
+    memory_bytes: Bytes = 67_108_864
+    """Rows that wait beyond this are spooled to disk."""
+    spool_bytes: Bytes = 2_147_483_648
+    """Most bytes spooled; beyond this the loader stops reading until the warehouse takes them."""
+    spool_directory: Path | None = None
+    """Where rows are spooled; the system's folder for temporary files when unset."""
+    flatten_depth: Count = 4
+    """Levels of objects that become columns; deeper ones are kept as JSON."""
+    columns: Count = 1_000
+    """Most columns of a table (at most what the warehouse allows); the rest goes into one."""
+    widen: bool = True
+    """Whether a column's type is widened for values that do not fit; else they are discarded."""
+
+
+class SnowflakeSettings(Section):
+    """The `snowflake` sink."""
+
+    account: str | None = None
+    """The account's identifier, such as `example-eu1`."""
+    user: str | None = None
+    """The user the loader logs in as."""
+    private_key_file: Path | None = None
+    """Key-pair authentication: the private key, PEM."""
+    private_key_passphrase: SecretStr | None = None
+    """Of the private key, if it has one."""
+    oauth_token: SecretStr | None = None
+    """OAuth: the access token."""
+    password: SecretStr | None = None
+    """A password, where there is no better way to log in."""
+    role: str | None = None
+    """The role to use; the user's own when unset."""
+    warehouse: str | None = None
+    """The virtual warehouse that does the work."""
+    database: str = "STREAMPROC"
+    """The database of the tables."""
+    schema_name: str = "EVENTS"
+    """The schema of the tables."""
+    query_tag: str = "streamproc-loader"
+    """Tag of every query, to tell its cost apart."""
+    host: str | None = None
+    """Host to connect to instead of the account's own, such as a private link."""
+    port: Port = 443
+    """Port to connect to."""
+    protocol: Literal["https", "http"] = "https"
+    """`http` for a server on this machine only."""
+    timeout_seconds: Seconds = 60
+    """How long one request may take before the loader starts over."""
+    credits_per_hour: Annotated[float, Field(gt=0)] = 1.0
+    """What the virtual warehouse uses, for the estimate of what loading costs: 1 for X-Small."""
+    minimum_seconds: Count = 60
+    """What a start of the virtual warehouse is charged at least, for that estimate."""
+
+
+class RegistrySettings(Section):
+    """A schema registry that speaks Confluent's REST API; without one, schemas are in the code."""
+
+    url: str | None = None
+    """Such as `http://127.0.0.1:8081`; with it, rows are in Confluent's wire format."""
+    username: str | None = None
+    """For basic authentication."""
+    password: SecretStr | None = None
+    """For basic authentication."""
+
+
+class TrackingPlanSettings(Section):
+    """Which events are planned: JSON Schemas that events are held against."""
+
+    directory: Path | None = None
+    """Folder with one JSON Schema an event, and `plan.yaml`; without it, every event is planned."""
 
 
 class LogSettings(Section):
@@ -199,6 +281,9 @@ class Settings(Section):
     limits: LimitSettings = LimitSettings()
     worker: WorkerSettings = WorkerSettings()
     loader: LoaderSettings = LoaderSettings()
+    snowflake: SnowflakeSettings = SnowflakeSettings()
+    registry: RegistrySettings = RegistrySettings()
+    tracking_plan: TrackingPlanSettings = TrackingPlanSettings()
     log: LogSettings = LogSettings()
 
 

@@ -118,6 +118,8 @@ def encode_row(row: Row) -> bytes:
             "source_topic": row.origin.topic,
             "source_partition": row.origin.partition,
             "source_offset": row.origin.offset,
+            "violations": [{"path": path, "code": code} for path, code in row.violations],
+            "correction": row.correction,
         }
     )
 
@@ -132,6 +134,7 @@ def decode_row(value: bytes | None) -> LoadedRow:
     if not _is_json(fields["payload"]):  # 2.5 µs, lest one row make the warehouse refuse its batch
         raise EventError("load", "not_ours", "payload")
     fields["manifest"] = orjson.dumps(fields["manifest"]).decode()
+    fields["violations"] = orjson.dumps(fields["violations"]).decode()
     return LoadedRow._make(fields.values())  # the schema has them in this order
 
 

@@ -36,6 +36,8 @@ class LoadedRow(NamedTuple):
     source_topic: str
     source_partition: int
     source_offset: int
+    violations: str
+    correction: bool
 
     def __repr__(self) -> str:
         """Name the row by where its event lies; a payload has no place in a log."""

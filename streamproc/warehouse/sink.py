@@ -1,21 +1,59 @@
 """The port of the loader: what a warehouse has to do for it.
 
-The warehouse is the authority on how far each partition of the loader topic has been loaded. It
+The warehouse is the authority on how far each partition of the loader's topics has been loaded. It
 keeps that offset beside the rows and moves both in one transaction, so a loader that dies anywhere
 leaves a batch wholly in or not at all, and whoever comes next goes on from there.
+
+Tables that a sink keeps beside those of the events (:data:`~streamproc.warehouse.standard.SYSTEM`):
+
+``streamproc_offsets``
+    By topic and partition, the next offset to load.
+``streamproc_messages``
+    One line for every message id ever loaded: what the dedupe asks, and where to find a row again.
+``streamproc_deletions``
+    Tokens of people whose rows were deleted, so that a row that comes late stays out.
+``streamproc_loads``
+    One line a batch: when, by whom, how many rows, how many seconds of the warehouse.
+``discards``
+    Values that did not fit their columns: where, which type, how long; never the value in clear.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from streamproc.errors import RetryableError
 from streamproc.events import Micros
-from streamproc.warehouse.rows import LoadedRow
+from streamproc.warehouse.dialect import Dialect
+from streamproc.warehouse.schema import Change, Columns, Schema
 
-__all__ = ["Advance", "Batch", "LoadResult", "OffsetsMovedError", "Sink"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "Advance",
+    "Batch",
+    "Deletion",
+    "Frame",
+    "LoadResult",
+    "Mode",
+    "OffsetsMovedError",
+    "Place",
+    "SchemaMovedError",
+    "Sink",
+]
+
+Mode: TypeAlias = Literal["dedupe", "merge", "append"]
+"""What a row does whose message id is in the warehouse already: stay out, replace, come again."""
+
+
+class Place(NamedTuple):
+    """A partition of one of the loader's topics."""
+
+    topic: str
+    partition: int
 
 
 class Advance(NamedTuple):
@@ -28,55 +66,139 @@ class Advance(NamedTuple):
     following: int
 
 
+class Deletion(NamedTuple):
+    """A person to be deleted, as the token of a user, anonymous or identity id.
+
+    Rows with that token go if they were received up to ``until``, those that come later too.
+    """
+
+    token: str
+    until: Micros
+    receipt: str
+
+
+class Frame(Protocol):
+    """The rows of one table in a batch, in memory or spooled to disk."""
+
+    @property
+    def columns(self) -> Columns:
+        """Return every column but the batch's own, with the kind its values have here."""
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows there are."""
+
+    def read(self) -> Iterator[pa.Table]:
+        """Yield the rows, some at a time; may be called again.
+
+        First :data:`~streamproc.warehouse.standard.ROW` as int64, then ``columns``, in that order,
+        each kind as its Arrow type in :data:`~streamproc.warehouse.arrow.TYPES`.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What one transaction loads.
 
     Attributes:
-        topic: The loader topic.
-        rows: The rows in the order they were read; a ``message_id`` may come more than once.
         advances: By partition. Covers every record read, rows or not.
-        loaded_at: The moment, for the rows' ``loaded_at``.
+        frames: By table: ``streamproc_messages`` with one line an event, the tables of the events,
+            ``users`` with one line an identify (not merged yet), and ``discards``.
+        deletions: People to be deleted, after the rows are in.
+        mode: What to do with message ids that are there already.
+        corrections: Whether ``streamproc_messages`` has lines whose ``correction`` is true: these
+            replace what is there, in every mode.
+        loader: Name of the process, for what it stages and for ``streamproc_loads``.
+        loaded_at: The moment, for ``uuid_ts`` and ``loaded_at``.
     """
 
-    topic: str
-    rows: Sequence[LoadedRow] = field(repr=False)
-    advances: Mapping[int, Advance]
+    advances: Mapping[Place, Advance]
+    frames: Mapping[str, Frame] = field(repr=False)
+    deletions: Sequence[Deletion]
+    mode: Mode
+    corrections: bool
+    loader: str
     loaded_at: Micros
 
 
 class LoadResult(NamedTuple):
-    """Rows that are new in the warehouse, and rows that were left out as duplicates."""
+    """What one batch did, in events (not in rows of tables).
+
+    Attributes:
+        rows: New events.
+        duplicates: Events left out, their message id was there already.
+        replaced: Events that took the place of one with their message id.
+        deleted: Events that deletions took away or kept out.
+        discards: Values that did not fit their columns.
+        seconds: Time the warehouse was at work, for the estimate of what it costs.
+    """
 
     rows: int
     duplicates: int
+    replaced: int = 0
+    deleted: int = 0
+    discards: int = 0
+    seconds: float = 0.0
 
 
 class OffsetsMovedError(RetryableError):
     """Another loader moved a partition on: nothing was loaded, read the offsets again."""
 
 
-class Sink(Protocol):
-    """A warehouse. Used by one thread."""
+class SchemaMovedError(RetryableError):
+    """A table is not as the batch expects it: nothing was loaded, read the schema again."""
 
-    def offsets(self, topic: str) -> Mapping[int, int]:
-        """Return, by partition, the next offset to load; a partition never loaded is left out.
+
+class Sink(Protocol):
+    """A warehouse. Used by one thread at a time."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Return how names and types are written here."""
+
+    def offsets(self) -> Mapping[Place, int]:
+        """Return the next offset to load; a partition never loaded is left out.
 
         Raises:
             RetryableError: The warehouse is not there.
         """
 
-    def load(self, batch: Batch) -> LoadResult:
-        """Load ``batch`` in one transaction: offsets compared and set, then the rows not yet there.
+    def schema(self) -> Schema:
+        """Return the tables of events as they are now, without those of the system.
 
-        Of rows with one ``message_id`` the first ever loaded stays. A partition never loaded
-        counts as being at offset 0. When this returns, the batch is durable; when it raises,
-        nothing of it is there.
+        Raises:
+            RetryableError: The warehouse is not there.
+        """
+
+    def statements(self, changes: Sequence[Change]) -> list[str]:
+        """Return what :meth:`change` would say to the warehouse, for people to read."""
+
+    def change(self, changes: Sequence[Change]) -> None:
+        """Change tables; each change is harmless where it is made already, by whomever.
+
+        A change may turn out differently (another loader has added the column with another kind):
+        read the schema again and compare. Killed anywhere, what is half done is finished by the
+        next call, and no value is lost.
+
+        Raises:
+            RetryableError: The warehouse is not there, or others are at it.
+        """
+
+    def load(self, batch: Batch) -> LoadResult:
+        """Load ``batch`` in one transaction: offsets compared and set, then all that is in it.
+
+        A partition never loaded counts as being at offset 0. When this returns, the batch is
+        durable; when it raises, either nothing of it is there or (a connection lost at the end)
+        all of it: the offsets say which.
 
         Raises:
             OffsetsMovedError: A partition is not where the batch expects it.
+            SchemaMovedError: A table lacks a column of a frame, or has it with a narrower kind.
             RetryableError: The warehouse is not there, locked or full.
         """
+
+    def clean(self) -> int:
+        """Remove what loaders that are gone have left staged, and return how many things it was."""
 
     def close(self) -> None:
         """Let go of the warehouse; the sink is of no use afterwards."""
