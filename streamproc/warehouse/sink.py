@@ -37,6 +37,7 @@ __all__ = [
     "Batch",
     "Deletion",
     "Frame",
+    "Load",
     "LoadResult",
     "Mode",
     "OffsetsMovedError",
@@ -141,6 +142,20 @@ class LoadResult(NamedTuple):
     seconds: float = 0.0
 
 
+class Load(NamedTuple):
+    """One line of ``streamproc_loads``: what one batch did."""
+
+    loader: str
+    loaded_at: Micros
+    events: int
+    duplicates: int
+    replaced: int
+    deleted: int
+    discards: int
+    received_up_to: Micros | None
+    seconds: float
+
+
 class OffsetsMovedError(RetryableError):
     """Another loader moved a partition on: nothing was loaded, read the offsets again."""
 
@@ -195,6 +210,20 @@ class Sink(Protocol):
             OffsetsMovedError: A partition is not where the batch expects it.
             SchemaMovedError: A table lacks a column of a frame, or has it with a narrower kind.
             RetryableError: The warehouse is not there, locked or full.
+        """
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the rows of each table, of those of the events, ``streamproc_messages``, discards.
+
+        Raises:
+            RetryableError: The warehouse is not there.
+        """
+
+    def loads(self, since: Micros) -> Sequence[Load]:
+        """Return the batches loaded from ``since`` on, the oldest first.
+
+        Raises:
+            RetryableError: The warehouse is not there.
         """
 
     def clean(self) -> int:
