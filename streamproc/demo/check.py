@@ -67,7 +67,7 @@ def warehouse_rows(file: Path) -> Iterator[Text]:
 
 
 def _row(table: str, row: dict[str, object]) -> Iterator[Text]:
-    message_id = str(row["message_id"]) if "message_id" in row else None
+    message_id = str(row["id"]) if "id" in row else None
     for column, value in row.items():
         content = value if isinstance(value, bytes) else str(value).encode()
         yield Text(f"{table}.{column}", message_id, content)

@@ -18,26 +18,28 @@ from rich.text import Text
 
 from streamproc.demo.leaks import Leak
 from streamproc.demo.records import Generated
-from streamproc.demo.run import Plan, Run
+from streamproc.demo.run import Plan, Run, samples
 from streamproc.events import Json, path_text
 
 __all__ = ["Change", "Report", "build_report", "render", "to_json"]
 
-ROWS = "SELECT count(*) FROM events"
-BY_ENTITY = """
-SELECT finding ->> 'entity', count(*)
-FROM (SELECT unnest(manifest::JSON[]) AS finding FROM events)
-GROUP BY ALL ORDER BY 2 DESC, 1
+ROWS = "SELECT count(*) FROM streamproc_messages"
+TABLES = """
+SELECT table_name, estimated_size, column_count FROM duckdb_tables()
+WHERE table_name NOT LIKE 'streamproc\\_%' ESCAPE '\\' ORDER BY 2 DESC, 1
 """
+MANIFESTS = "SELECT table_name FROM duckdb_columns() WHERE column_name = 'redaction_manifest'"
+BY_ENTITY = "SELECT finding ->> 'entity', count(*) FROM findings GROUP BY ALL ORDER BY 2 DESC, 1"
 BY_PATH = r"""
 SELECT regexp_replace(finding ->> 'path', '\[\d+\]', '[*]', 'g'), finding ->> 'entity', count(*)
-FROM (SELECT unnest(manifest::JSON[]) AS finding FROM events)
-GROUP BY ALL ORDER BY 3 DESC, 1, 2
+FROM findings GROUP BY ALL ORDER BY 3 DESC, 1, 2
 """
 QUERY = (
-    "SELECT event, count(*) AS events, count(DISTINCT identity_id) AS people "
-    "FROM events GROUP BY event ORDER BY events DESC"
+    "SELECT coalesce(event_table, type) AS event, count(*) AS events, "
+    "count(DISTINCT identity_id) AS people "
+    "FROM streamproc_messages GROUP BY 1 ORDER BY events DESC"
 )
+MOST_TABLES = 12
 MOST_PATHS = 20
 MOST_LEAKS = 20
 
@@ -66,6 +68,8 @@ class Report:
     redacted: Mapping[str, int]
     by_entity: Mapping[str, int]
     by_path: tuple[tuple[str, str, int], ...]
+    tables: tuple[tuple[str, int, int], ...]
+    """Names, rows and columns, the largest first."""
     searched: Mapping[str, int]
     complete: bool
     changes: tuple[Change, ...]
@@ -96,9 +100,10 @@ def build_report(plan: Plan, run: Run) -> Report:
     """Return the report of ``run``; the warehouse must be closed by then."""
     with duckdb.connect(str(plan.warehouse), read_only=True) as warehouse:
         rows = warehouse.execute(ROWS).fetchall()[0][0]
+        tables = tuple(warehouse.execute(TABLES).fetchall())
+        warehouse.execute(f"CREATE TEMP VIEW findings AS {_findings_query(warehouse)}")
         by_entity = dict(warehouse.execute(BY_ENTITY).fetchall())
         by_path = tuple(warehouse.execute(BY_PATH).fetchall())
-        changes = _sample(warehouse, plan)
     return Report(
         events=len(plan.records),
         rows=rows,
@@ -113,7 +118,8 @@ def build_report(plan: Plan, run: Run) -> Report:
         by_path=by_path,
         searched=dict(run.check.searched),
         complete=run.complete,
-        changes=changes,
+        changes=_sample(plan, run),
+        tables=tables,
         warehouse=plan.warehouse,
     )
 
@@ -139,6 +145,10 @@ def to_json(report: Report) -> dict[str, Any]:
             {"path": path, "entity": entity, "findings": count}
             for path, entity, count in report.by_path
         ],
+        "tables": [
+            {"table": table, "rows": rows, "columns": columns}
+            for table, rows, columns in report.tables
+        ],
         "searched": dict(report.searched),
         "searched_everything": report.complete,
         "seconds": round(report.seconds, 3),
@@ -151,6 +161,7 @@ def to_json(report: Report) -> dict[str, Any]:
 def render(report: Report, console: Console) -> None:
     """Print the report for people."""
     console.print(_summary(report))
+    console.print(_tables(report))
     console.print(_findings(report))
     if report.changes:
         console.print(_before_and_after(report))
@@ -174,6 +185,17 @@ def _summary(report: Report) -> Group:
     if report.missing:
         table.add_row(f"{report.missing:,}", "MISSING", style="bold red")
     return Group(Text("\nEvents", style="bold"), table)
+
+
+def _tables(report: Report) -> Group:
+    table = Table("Table", box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("Rows", justify="right")
+    table.add_column("Columns", justify="right")
+    for name, rows, columns in report.tables[:MOST_TABLES]:
+        table.add_row(name, f"{rows:,}", f"{columns:,}")
+    if (more := len(report.tables) - MOST_TABLES) > 0:
+        table.add_row(f"and {more} more tables", "", "", style="dim")
+    return Group(Text("\nTables", style="bold"), table)
 
 
 def _findings(report: Report) -> Group:
@@ -236,18 +258,23 @@ def _leaks(report: Report) -> Iterator[Table]:
         yield table
 
 
-def _sample(warehouse: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[Change, ...]:
+def _findings_query(warehouse: duckdb.DuckDBPyConnection) -> str:
+    """Return the query for the manifests of all base tables, one line a finding."""
+    tables = [table for (table,) in warehouse.execute(MANIFESTS).fetchall()]
+    manifests = " UNION ALL ".join(
+        f'SELECT redaction_manifest AS manifest FROM "{table}"'  # noqa: S608 - our own tables
+        for table in tables
+    )
+    source = manifests or "SELECT '[]' AS manifest"
+    return f"SELECT unnest(manifest::JSON[]) AS finding FROM ({source})"  # noqa: S608 - as above
+
+
+def _sample(plan: Plan, run: Run) -> tuple[Change, ...]:
     """Return how the event with the most kinds of planted values changed."""
-    whole = [record for record in plan.records if not record.malformed]
-    for record in sorted(whole, key=_variety, reverse=True):
-        query = "SELECT payload FROM events WHERE message_id = ?"
-        if row := warehouse.execute(query, [record.message_id]).fetchone():
-            return tuple(_changes(record, orjson.loads(row[0])))
+    for record in samples(plan.records):
+        if (after := run.samples.get(record.message_id)) is not None:
+            return tuple(_changes(record, orjson.loads(after)))
     return ()
-
-
-def _variety(record: Generated) -> tuple[int, int]:
-    return len({each.kind for each in record.planted}), -len(record.planted)
 
 
 def _changes(record: Generated, after: Json) -> Iterator[Change]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from heapq import nlargest
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,13 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from streamproc.demo.check import LeakCheck, file_chunks, log_lines, warehouse_rows
 from streamproc.demo.children import Child
 from streamproc.demo.records import Generated
-from streamproc.demo.tap import Tap
+from streamproc.demo.tap import Keep, Tap
 from streamproc.errors import RetryableError
 from streamproc.kafka.embedded import PARTITIONS, EmbeddedBroker
 from streamproc.redact.keys import KEY_BYTES, write_key_ring
 from streamproc.settings import Settings, variable_name
 
-__all__ = ["Arrived", "Plan", "Run", "Show", "run_demo"]
+__all__ = ["Arrived", "Plan", "Run", "Show", "run_demo", "samples"]
 
 READY_SECONDS = 120.0
 """The first worker on a machine compiles its patterns; later ones find them in the cache."""
@@ -32,6 +33,8 @@ STALL_SECONDS = 60.0
 """How long nothing may arrive before the rest counts as missing."""
 PAUSE_SECONDS = 0.05
 CHUNK_EVENTS = 200
+SAMPLES = 20
+"""More than one, because an event may be dropped or become a dead letter."""
 IN_FLIGHT_EVENTS = 4_000
 IN_FLIGHT_BYTES = 4_000_000
 """What may be under way at once. The embedded broker forgets what is past 5 MB of a partition, read
@@ -92,6 +95,7 @@ class Run:
         seconds: From the first event published to the last one arrived.
         check: The leak check, with everything searched.
         complete: Whether the check could read the topics to their ends.
+        samples: What became of some events (:func:`samples`): message ids and payloads.
     """
 
     arrived: Arrived
@@ -99,6 +103,7 @@ class Run:
     seconds: float
     check: LeakCheck
     complete: bool
+    samples: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,16 @@ class Show:
     stage: Callable[[str], None]
     progress: Callable[[int], None]
     """Told how many events have arrived."""
+
+
+def samples(records: Iterable[Generated]) -> list[Generated]:
+    """Return the events worth showing: those with the most kinds of planted values first."""
+    whole = (record for record in records if not record.malformed)
+    return nlargest(SAMPLES, whole, key=_variety)
+
+
+def _variety(record: Generated) -> tuple[int, int]:
+    return len({each.kind for each in record.planted}), -len(record.planted)
 
 
 def run_demo(plan: Plan, show: Show) -> Run:
@@ -120,7 +135,7 @@ def run_demo(plan: Plan, show: Show) -> Run:
     check = LeakCheck([each for record in plan.records for each in record.planted])
     topics = plan.settings.topics
     with EmbeddedBroker() as broker:
-        broker.make([topics.raw, topics.load, topics.dead, topics.links])
+        broker.make([topics.raw, topics.load, topics.dead, topics.links, topics.deletions])
         with _tapped(broker, plan, check) as tap:
             show.stage("starting worker and loader")
             with _flowing(plan, broker, tap) as flow:
@@ -132,7 +147,7 @@ def run_demo(plan: Plan, show: Show) -> Run:
             complete = tap.finish(STOP_SECONDS)
     show.stage("searching for leaks")
     _search_files(plan, check)
-    return Run(flow.arrived, duplicates, seconds, check, complete)
+    return Run(flow.arrived, duplicates, seconds, check, complete, tap.kept)
 
 
 class _Flow:
@@ -246,7 +261,8 @@ class _Flow:
 @contextmanager
 def _tapped(broker: EmbeddedBroker, plan: Plan, check: LeakCheck) -> Iterator[Tap]:
     topics = plan.settings.topics
-    tap = Tap(broker.bootstrap, [topics.load, topics.dead, topics.links], check)
+    keep = Keep(topics.load, frozenset(each.message_id for each in samples(plan.records)))
+    tap = Tap(broker.bootstrap, [topics.load, topics.dead, topics.links], check, keep)
     tap.start()
     try:
         yield tap

@@ -6,17 +6,26 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streamproc.demo.check import LeakCheck
 from streamproc.demo.leaks import Text
+from streamproc.kafka.codecs import decode_row
 from streamproc.kafka.embedded import PARTITIONS
 
-__all__ = ["Tap"]
+__all__ = ["Keep", "Tap"]
 
 POLL_SECONDS = 0.1
+
+
+class Keep(NamedTuple):
+    """The rows whose payloads are kept: those of some message ids on the loader topic."""
+
+    topic: str
+    message_ids: frozenset[str]
 
 
 class Tap(threading.Thread):
@@ -25,11 +34,14 @@ class Tap(threading.Thread):
     It reads while the run goes on and not in its end: the embedded broker forgets old records.
     """
 
-    def __init__(self, brokers: str, topics: Iterable[str], check: LeakCheck) -> None:
+    def __init__(self, brokers: str, topics: Iterable[str], check: LeakCheck, keep: Keep) -> None:
         """Prepare the thread; until it is stopped, ``check`` is its own."""
         super().__init__(name="demo-tap", daemon=True)
         self._brokers = brokers
         self._check = check
+        self._keep = keep
+        self.kept: dict[str, str] = {}
+        """Payloads by message id."""
         self._stop_requested = threading.Event()
         self.counts: Counter[str] = Counter()
         """Records read so far, by topic."""
@@ -89,3 +101,7 @@ class Tap(threading.Thread):
         content = (message.key() or b"") + b"\n" + (message.value() or b"")
         place = f"{topic}[{message.partition()}]@{message.offset()}"
         self._check.search(f"topic {topic}", [Text(place, None, content)])
+        if topic == self._keep.topic:
+            row = decode_row(message.value())
+            if row.message_id in self._keep.message_ids:
+                self.kept[row.message_id] = row.payload

@@ -24,10 +24,10 @@ def check() -> LeakCheck:
 def warehouse(tmp_path: Path) -> Path:
     file = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(file)) as connection:
-        connection.execute("CREATE TABLE events (message_id VARCHAR, payload JSON, raw BLOB)")
+        connection.execute("CREATE TABLE tracks (id VARCHAR, properties JSON, raw BLOB)")
         connection.execute("CREATE TABLE other (note VARCHAR[])")
         connection.execute(
-            "INSERT INTO events VALUES ('m7', ?, ?)",
+            "INSERT INTO tracks VALUES ('m7', ?, ?)",
             ['{"a":"priya.raman1%40example.com"}', b"\x00"],
         )
         connection.execute("INSERT INTO other VALUES (['call', '2125550143'])")
@@ -40,8 +40,8 @@ def test_a_leak_in_any_column_of_any_table_is_told_by_place_and_event(
     check.search("warehouse rows", warehouse_rows(warehouse))
 
     assert [(leak.kind, leak.place, leak.message_id) for leak in check.leaks] == [
-        ("email", "events.payload", "m7"),
         ("phone", "other.note", "m1"),
+        ("email", "tracks.properties", "m7"),
     ]
     assert check.searched == {"warehouse rows": 4}
 

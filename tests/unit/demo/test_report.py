@@ -16,7 +16,6 @@ from streamproc.demo.leaks import Text
 from streamproc.demo.report import Change, Report, build_report, render, to_json
 from streamproc.demo.run import Arrived, Plan, Run
 from streamproc.settings import Settings
-from streamproc.warehouse.duckdb import open_duckdb
 
 EMAIL = Planted("email", "priya.raman1@example.com", "context.traits.email", "m1")
 EVENT = {"type": "track", "context": {"traits": {"email": EMAIL.value}}, "properties": {"n": 1}}
@@ -27,26 +26,30 @@ MANIFEST = [
     {"path": "properties.list[4].email", "entity": "EMAIL_ADDRESS"},
 ]
 
+MESSAGES = (
+    "CREATE TABLE streamproc_messages "
+    "(id VARCHAR, type VARCHAR, event_table VARCHAR, identity_id VARCHAR)"
+)
+
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
     record = Generated(json.dumps(EVENT).encode(), b"a1", "m1", (EMAIL,))
     broken = Generated(b"{", b"a1", "m2", (), malformed=True)
     plan = Plan([record, broken], tmp_path, Settings())
-    open_duckdb(plan.warehouse).close()
     with duckdb.connect(str(plan.warehouse)) as connection:
-        connection.execute(
-            "INSERT INTO events (message_id, type, event, received_at, timestamp, payload, "
-            "manifest, ruleset, source_topic, source_partition, source_offset, loaded_at) "
-            "VALUES ('m1', 'track', 'Sent', now(), now(), ?, ?, 'f', 't', 0, 0, now())",
-            [json.dumps(AFTER), json.dumps(MANIFEST)],
-        )
+        connection.execute(MESSAGES)
+        connection.execute("INSERT INTO streamproc_messages VALUES ('m1', 'track', 'sent', NULL)")
+        connection.execute("CREATE TABLE tracks (id VARCHAR, redaction_manifest JSON)")
+        connection.execute("INSERT INTO tracks VALUES ('m1', ?)", [json.dumps(MANIFEST)])
+        connection.execute("CREATE TABLE sent (id VARCHAR, n BIGINT, note VARCHAR)")
     return plan
 
 
 @pytest.fixture
 def run() -> Run:
-    return Run(Arrived(rows=1, dead=1), 0, 2.0, LeakCheck([EMAIL]), complete=True)
+    samples = {"m1": json.dumps(AFTER)}
+    return Run(Arrived(rows=1, dead=1), 0, 2.0, LeakCheck([EMAIL]), True, samples)
 
 
 @pytest.fixture
@@ -88,6 +91,21 @@ def test_a_leak_a_missing_event_or_an_unread_topic_is_a_failure(plan: Plan, run:
     assert missing.missing == 1
     assert "MISSING" in text_of(missing)
     assert "LEAKS" in text_of(leaked)
+
+
+def test_tables_are_told_with_their_rows_and_columns(report: Report) -> None:
+    assert report.tables == (("tracks", 1, 2), ("sent", 0, 3))
+
+
+def test_an_empty_warehouse_has_a_report(plan: Plan, run: Run) -> None:
+    with duckdb.connect(str(plan.warehouse)) as connection:
+        for table in ("tracks", "sent"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM streamproc_messages")
+
+    report = build_report(plan, run)
+
+    assert (report.rows, report.by_entity, report.tables) == (0, {}, ())
 
 
 def test_duplicates_are_accounted_for(plan: Plan, run: Run) -> None:
@@ -132,4 +150,4 @@ def test_the_query_to_try_works(report: Report) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert "Sent" in done.stdout
+    assert "sent" in done.stdout
