@@ -19,6 +19,7 @@ from streamproc.errors import Stage
 __all__ = [
     "EVENT_TYPES",
     "DeadLetter",
+    "Deletion",
     "Dropped",
     "Enriched",
     "Event",
@@ -258,6 +259,18 @@ class DeadLetter:
     ruleset: str
     view: bytes
     sealed: bytes | None = field(repr=False)
+
+
+class Deletion(NamedTuple):
+    """A person to be deleted, as the token of a user, anonymous or identity id.
+
+    Rows with that token go if they were received up to ``until``, those that come later too.
+    ``receipt`` is what the request is known by.
+    """
+
+    token: str
+    until: Micros
+    receipt: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class Broker:
             load=f"{unique}.load",
             dead=f"{unique}.dead",
             links=f"{unique}.links",
+            deletions=f"{unique}.deletions",
         )
 
     def topics(self, prefix: str = "test") -> TopicSettings:
@@ -64,7 +65,8 @@ class Broker:
         settings = self.names(prefix)
         for name in (settings.raw, settings.load, settings.dead):
             self.create(name)
-        self.create(settings.links, config={"cleanup.policy": "compact"})
+        for name in (settings.links, settings.deletions):
+            self.create(name, config={"cleanup.policy": "compact"})
         return settings
 
     def group(self, prefix: str = "group") -> str:

@@ -50,6 +50,7 @@ class Workplace:
             "topics_load": self.topics.load,
             "topics_dead": self.topics.dead,
             "topics_links": self.topics.links,
+            "topics_deletions": self.topics.deletions,
             "keys_file": self.key_file,
             "dead_letters_public_key": self.pair.public,
             "worker_group": self.group,

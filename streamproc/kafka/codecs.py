@@ -1,4 +1,4 @@
-"""Rows, dead letters and links to Avro and back, in Avro's single-object encoding.
+"""Rows, dead letters, links and deletions to Avro and back, in Avro's single-object encoding.
 
 https://avro.apache.org/docs/1.12.0/specification/#single-object-encoding: two magic bytes, the
 CRC-64-AVRO fingerprint of the schema in little-endian, the Avro body. The schemas are those in
@@ -18,15 +18,17 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from streamproc.errors import EventError
-from streamproc.events import DeadLetter, Link, Micros, Origin, Row
+from streamproc.events import DeadLetter, Deletion, Link, Micros, Origin, Row
 from streamproc.shipped import shipped
 from streamproc.warehouse.rows import LoadedRow
 
 __all__ = [
     "decode_dead_letter",
+    "decode_deletion",
     "decode_link",
     "decode_row",
     "encode_dead_letter",
+    "encode_deletion",
     "encode_link",
     "encode_row",
     "link_key",
@@ -85,6 +87,7 @@ def _codec(name: str) -> Codec:
 ROW: Final = _codec("row")
 DEAD_LETTER: Final = _codec("dead_letter")
 LINK: Final = _codec("link")
+DELETION: Final = _codec("deletion")
 
 
 def encode_row(row: Row) -> bytes:
@@ -200,3 +203,17 @@ def decode_link(value: bytes | None) -> Link:
 def link_key(link: Link) -> bytes:
     """Return the message key of ``link``: every link its own, so that compaction keeps them all."""
     return f"{link.kind}:{link.left}:{link.right}".encode()
+
+
+def encode_deletion(deletion: Deletion) -> bytes:
+    """Return the message value of ``deletion``; its key is the token."""
+    return DELETION.encode(deletion._asdict())
+
+
+def decode_deletion(value: bytes | None) -> Deletion:
+    """Return the deletion in a message value.
+
+    Raises:
+        EventError: ``load``, ``not_ours``.
+    """
+    return Deletion(**DELETION.decode(value))

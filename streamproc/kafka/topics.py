@@ -46,6 +46,8 @@ CHANGE_SECONDS = 30.0
 PAUSES_SECONDS = (1, 2, 4, 8)
 """Pauses of a command between its tries; a worker or loader goes on with the last one for ever."""
 HOUR_MS = 3_600_000
+COMPACTED = {"cleanup.policy": "compact", "compression.type": "lz4"}
+"""Of each key the last record is kept, for ever."""
 MOCK_CLUSTER = "mockCluster"
 """How the ids of librdkafka's mock clusters, which is what the embedded broker is, begin."""
 
@@ -134,7 +136,12 @@ def wanted(settings: Settings) -> tuple[Topic, ...]:
         topic(
             names.links,
             ordered=False,  # links commute
-            config={"cleanup.policy": "compact", "compression.type": "lz4"},
+            config=COMPACTED,
+        ),
+        topic(
+            names.deletions,
+            ordered=False,  # each is carried out by itself
+            config=COMPACTED,
         ),
     )
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from streamproc.errors import RetryableError
-from streamproc.events import Micros
+from streamproc.events import Deletion, Micros
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.schema import Change, Columns, Schema
 
@@ -65,17 +65,6 @@ class Advance(NamedTuple):
 
     expected: int
     following: int
-
-
-class Deletion(NamedTuple):
-    """A person to be deleted, as the token of a user, anonymous or identity id.
-
-    Rows with that token go if they were received up to ``until``, those that come later too.
-    """
-
-    token: str
-    until: Micros
-    receipt: str
 
 
 class Frame(Protocol):

@@ -21,6 +21,7 @@ def run(broker: Broker, names: TopicSettings, *arguments: str, **variables: str)
         "STREAMPROC_TOPICS_LOAD": names.load,
         "STREAMPROC_TOPICS_DEAD": names.dead,
         "STREAMPROC_TOPICS_LINKS": names.links,
+        "STREAMPROC_TOPICS_DELETIONS": names.deletions,
         **variables,
     }
     return CliRunner().invoke(main, ["topics", *arguments], env=environment)
@@ -140,7 +141,7 @@ def test_waiting_for_topics_ends_when_the_last_is_there(broker: Broker) -> None:
     names = broker.names()
     settings = Settings(kafka=KafkaSettings(brokers=broker.bootstrap), topics=names)
     waiting = threading.Thread(target=wait_for_topics, args=[settings], daemon=True)
-    for name in (names.raw, names.load, names.dead):
+    for name in (names.raw, names.load, names.dead, names.deletions):
         broker.create(name)
 
     waiting.start()

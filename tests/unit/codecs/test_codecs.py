@@ -7,7 +7,18 @@ from fastavro import parse_schema
 from fastavro.schema import to_parsing_canonical_form
 
 from streamproc.errors import EventError
-from streamproc.events import DeadLetter, Link, ManifestEntry, Micros, Origin, Row, Times, Token
+from streamproc.events import (
+    DeadLetter,
+    Deletion,
+    Link,
+    ManifestEntry,
+    Micros,
+    Origin,
+    Row,
+    Times,
+    Token,
+    Violation,
+)
 from streamproc.kafka import codecs
 from streamproc.shipped import shipped
 from streamproc.warehouse import LoadedRow
@@ -28,11 +39,14 @@ ROW = Row(
     ruleset="f00d",
     origin=Origin("events.raw", 3, 12),
     ordering_key=b"tok_k1_aa",
+    violations=(Violation("properties.total", "wrong_type"),),
+    correction=True,
 )
 LETTER = DeadLetter(
     "redact", "no_key", "traits", Origin("events.raw", 0, 1), Micros(9), "", b"{}", b"\x00\xff"
 )
 LINK = Link("alias", Token("tok_k1_aa"), Token("tok_k1_bb"))
+DELETION = Deletion("tok_k1_aa", Micros(7), "ticket 12")
 
 
 def crc_64_avro(data: bytes) -> int:
@@ -63,6 +77,7 @@ def test_the_reference_fingerprint_is_right() -> None:
         ("row", codecs.encode_row(ROW)),
         ("dead_letter", codecs.encode_dead_letter(LETTER)),
         ("link", codecs.encode_link(LINK)),
+        ("deletion", codecs.encode_deletion(DELETION)),
     ],
 )
 def test_messages_start_with_magic_and_little_endian_fingerprint(name: str, message: bytes) -> None:
@@ -91,8 +106,11 @@ def test_a_row_comes_back_with_its_lists_as_json() -> None:
         source_topic="events.raw",
         source_partition=3,
         source_offset=12,
+        violations=row.violations,
+        correction=True,
     )
     assert json.loads(row.manifest) == [entry._asdict() for entry in ROW.manifest]
+    assert json.loads(row.violations) == [{"path": "properties.total", "code": "wrong_type"}]
 
 
 def test_a_loaded_row_has_the_schemas_fields_in_its_order() -> None:
@@ -101,14 +119,15 @@ def test_a_loaded_row_has_the_schemas_fields_in_its_order() -> None:
 
 
 def test_every_field_of_every_schema_is_documented() -> None:
-    for name in ("row", "dead_letter", "link"):
+    for name in ("row", "dead_letter", "link", "deletion"):
         schema = json.loads(shipped(f"schemas/{name}.avsc").read_text(encoding="utf-8"))
         assert all(field["doc"] for field in schema["fields"])
 
 
-def test_dead_letters_and_links_come_back() -> None:
+def test_dead_letters_links_and_deletions_come_back() -> None:
     assert codecs.decode_dead_letter(codecs.encode_dead_letter(LETTER)) == LETTER
     assert codecs.decode_link(codecs.encode_link(LINK)) == LINK
+    assert codecs.decode_deletion(codecs.encode_deletion(DELETION)) == DELETION
 
 
 def test_a_links_key_names_kind_and_both_tokens() -> None:

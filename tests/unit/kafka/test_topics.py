@@ -10,7 +10,7 @@ from streamproc.kafka import topics
 from streamproc.kafka.topics import Found, Topic, compare, patiently, wanted
 from streamproc.settings import LimitSettings, Settings, TopicSettings
 
-RAW, LOAD, DEAD, LINKS = wanted(Settings())
+RAW, LOAD, DEAD, LINKS, DELETIONS = wanted(Settings())
 
 
 def as_asked(topic: Topic) -> Found:
@@ -21,20 +21,26 @@ def found(*topics: Found) -> dict[str, Found]:
     return {each.name: each for each in topics}
 
 
-def test_four_topics_of_the_settings_names() -> None:
-    settings = Settings(topics=TopicSettings(raw="a", load="b", dead="c", links="d", partitions=7))
+def test_five_topics_of_the_settings_names() -> None:
+    settings = Settings(
+        topics=TopicSettings(raw="a", load="b", dead="c", links="d", deletions="e", partitions=7)
+    )
 
     assert [(topic.name, topic.partitions) for topic in wanted(settings)] == [
         ("a", 7),
         ("b", 7),
         ("c", 7),
         ("d", 7),
+        ("e", 7),
     ]
 
 
-def test_links_are_compacted_and_the_others_kept_as_long_as_the_settings_say() -> None:
-    assert LINKS.config["cleanup.policy"] == "compact"
-    assert "retention.ms" not in LINKS.config
+def test_links_and_deletions_are_compacted_and_the_others_kept_as_long_as_the_settings_say() -> (
+    None
+):
+    for topic in (LINKS, DELETIONS):
+        assert topic.config["cleanup.policy"] == "compact"
+        assert "retention.ms" not in topic.config
     assert RAW.config["retention.ms"] == str(168 * 3_600_000)
     assert DEAD.config["retention.ms"] == str(720 * 3_600_000)
 
