@@ -93,6 +93,6 @@ def test_damaged_bytes_are_refused_or_another_row(row: Row, data: st.DataObject)
     place = data.draw(st.integers(0, len(message) - 1))
     message[place] ^= data.draw(st.integers(1, 255))
     if (code := refusal(bytes(message))) is None:
-        assert place >= codecs.HEADER_BYTES
+        assert place >= len(codecs.ROW.header)
     else:
         assert code == "not_ours"
