@@ -184,7 +184,7 @@ def row_codec(header: bytes, declared: str = ROW_SCHEMA) -> Codec | None:
         canonical = _canonical(declared)
         if canonical == _canonical(ROW_SCHEMA):
             return ROW._replace(header=header)
-        written = parse_schema(json.loads(canonical))
+        written: Any = parse_schema(json.loads(canonical))
         if written["name"] != ROW.schema["name"]:
             return None
         return Codec(header, written, parse_schema(json.loads(ROW_SCHEMA)))
