@@ -1,0 +1,89 @@
+"""The warehouses there are: their limits, reserved words and column types."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streamproc.warehouse import reserved
+from streamproc.warehouse.dialect import Dialect
+from streamproc.warehouse.kinds import Kind
+
+__all__ = ["DUCKDB", "PARQUET", "POSTGRES", "SNOWFLAKE"]
+
+NAME_LENGTH: Final = 127
+"""Where RudderStack cuts names, and short of what Snowflake (255) and DuckDB (no end) take."""
+
+DUCKDB: Final = Dialect(
+    name="duckdb",
+    upper=False,
+    name_length=NAME_LENGTH,
+    columns=10_000,  # DuckDB has no limit of its own
+    reserved=reserved.DUCKDB,
+    types={
+        Kind.BOOLEAN: "BOOLEAN",
+        Kind.INTEGER: "BIGINT",
+        Kind.FLOAT: "DOUBLE",
+        Kind.DATE: "DATE",
+        Kind.TIMESTAMP: "TIMESTAMPTZ",
+        Kind.STRING: "VARCHAR",
+        Kind.JSON: "JSON",
+    },
+    text_bytes=1 << 30,  # its own limit is the 32 bits of a length
+)
+
+# TIMESTAMP_TZ because RudderStack has it, and models written for its tables compare with it.
+SNOWFLAKE: Final = Dialect(
+    name="snowflake",
+    upper=True,
+    name_length=NAME_LENGTH,
+    columns=2_000,  # no documented limit; statements of all columns get slow to compile beyond
+    reserved=reserved.SNOWFLAKE,
+    types={
+        Kind.BOOLEAN: "BOOLEAN",
+        Kind.INTEGER: "NUMBER(38,0)",
+        Kind.FLOAT: "FLOAT",
+        Kind.DATE: "DATE",
+        Kind.TIMESTAMP: "TIMESTAMP_TZ",
+        Kind.STRING: "VARCHAR",
+        Kind.JSON: "VARIANT",
+    },
+    text_bytes=16 << 20,  # https://docs.snowflake.com/en/sql-reference/data-types-text: VARCHAR
+)
+
+# json, not jsonb: it keeps the text as it came, so that a column widened to text holds what the
+# other warehouses hold. https://www.postgresql.org/docs/current/limits.html
+POSTGRES: Final = Dialect(
+    name="postgres",
+    upper=False,
+    name_length=63,  # NAMEDATALEN - 1 bytes; names are ASCII
+    columns=1_500,  # of 1,600, which dropped columns count towards
+    reserved=reserved.POSTGRES,
+    types={
+        Kind.BOOLEAN: "boolean",
+        Kind.INTEGER: "bigint",
+        Kind.FLOAT: "double precision",
+        Kind.DATE: "date",
+        Kind.TIMESTAMP: "timestamptz",
+        Kind.STRING: "text",
+        Kind.JSON: "json",
+    },
+    text_bytes=256 << 20,  # a field may have 1 GB, and so may a whole row
+)
+
+PARQUET: Final = Dialect(
+    name="parquet",
+    upper=False,
+    name_length=NAME_LENGTH,
+    columns=10_000,
+    reserved=reserved.DUCKDB | reserved.SNOWFLAKE | reserved.POSTGRES,  # whoever reads the lake
+    types={
+        Kind.BOOLEAN: "bool",
+        Kind.INTEGER: "int64",
+        Kind.FLOAT: "double",
+        Kind.DATE: "date32",
+        Kind.TIMESTAMP: "timestamp[us, UTC]",
+        Kind.STRING: "string",
+        Kind.JSON: "string (JSON)",
+    },
+    text_bytes=1 << 30,  # a column chunk's offsets have 32 bits
+)
