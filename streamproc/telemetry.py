@@ -29,6 +29,7 @@ QUIET = (
     "mode",
     "aiokafka",
     "asyncio",
+    "httpx",  # a line for each request to the schema registry, its address in it
     "streamproc.kafka.consumer",  # Faust's own lines about our services, and our warnings
     "streamproc.kafka.transport",
 )

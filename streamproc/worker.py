@@ -21,7 +21,14 @@ import structlog
 from streamproc.deadletters import dead_letter
 from streamproc.errors import EventError, RetryableError, StreamprocError, place_of
 from streamproc.events import DeadLetter, Dropped, Record, Row
-from streamproc.kafka.codecs import encode_dead_letter, encode_link, encode_row, link_key
+from streamproc.kafka.codecs import (
+    ROW,
+    Codec,
+    encode_dead_letter,
+    encode_link,
+    encode_row,
+    link_key,
+)
 from streamproc.kafka.leases import Batch
 from streamproc.kafka.links import LinkReader
 from streamproc.kafka.producer import BatchProducer, Outgoing
@@ -53,8 +60,11 @@ class Prepared:
 class Flow:
     """The way of a batch through the worker, from records to acknowledged messages."""
 
-    def __init__(self, pipeline: Pipeline, links: LinkReader, settings: Settings) -> None:
-        """Keep the parts; nothing is started."""
+    def __init__(
+        self, pipeline: Pipeline, links: LinkReader, settings: Settings, rows: Codec = ROW
+    ) -> None:
+        """Keep the parts; nothing is started. ``rows`` is how rows are written."""
+        self._rows = rows
         self.totals = Totals()
         self._told = 0
         self._apart = asyncio.Lock()
@@ -113,7 +123,9 @@ class Flow:
         for record, outcome in zip(records, result.outcomes, strict=True):
             if isinstance(outcome, Row):
                 totals.rows += 1
-                messages.append(Outgoing(topics.load, outcome.ordering_key, encode_row(outcome)))
+                messages.append(
+                    Outgoing(topics.load, outcome.ordering_key, encode_row(outcome, self._rows))
+                )
                 sources.append(record)
             elif isinstance(outcome, DeadLetter):
                 totals.dead[f"{outcome.stage}.{outcome.code}"] += 1

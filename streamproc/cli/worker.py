@@ -24,6 +24,7 @@ def worker(ctx: click.Context) -> None:
     from streamproc.assemble import load_key_ring, make_pipeline
     from streamproc.identity import View
     from streamproc.kafka.links import LinkReader
+    from streamproc.kafka.registry import wait_for_row_codec
     from streamproc.kafka.topics import wait_for_topics
     from streamproc.worker import Flow, build_app, run_app
 
@@ -32,9 +33,10 @@ def worker(ctx: click.Context) -> None:
     view = View()
     pipeline = make_pipeline(settings, load_key_ring(settings), view)
     wait_for_topics(settings)
+    rows = wait_for_row_codec(settings.registry, settings.topics.load)
     links = LinkReader(settings.kafka.brokers, settings.topics.links, view.add)
     links.start()
-    flow = Flow(pipeline, links, settings)
+    flow = Flow(pipeline, links, settings, rows)
     code = run_app(build_app(settings, flow), flow)
     links.stop(settings.worker.shutdown_seconds)
     sys.exit(code)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import structlog
 
@@ -50,7 +51,10 @@ NOT_FOUND = 404
 
 
 class Registry:
-    """A schema registry that speaks Confluent's REST API; connects when it is first asked."""
+    """A schema registry that speaks Confluent's REST API; a context manager.
+
+    Connects when it is first asked.
+    """
 
     def __init__(self, settings: RegistrySettings) -> None:
         """Make the client.
@@ -88,13 +92,31 @@ class Registry:
         found = _asked(lambda: self._client.get_schema(number), f"schema {number}")
         return None if found is None else str(found.schema_str)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
 
 class RowDecoder:
     """Decodes rows, in whichever of the two formats each is. For one thread."""
 
-    def __init__(self, registry: Registry | None) -> None:
-        """Keep the registry; without one there is no telling what registered schemas are."""
-        self._registry = registry
+    def __init__(self, settings: RegistrySettings) -> None:
+        """Keep the settings; the registry, if there is one, is asked when a schema is new.
+
+        Raises:
+            ConfigError: As :class:`Registry`.
+        """
+        if settings.url is not None:
+            with Registry(settings):  # so that a mistake in the settings shows at once
+                pass
+        self._settings = settings
         self._codecs: dict[bytes, Codec] = {}
         self._unknown: dict[bytes, float] = {}  # with the moment when they may be asked for again
 
@@ -115,9 +137,10 @@ class RowDecoder:
     def _ask(self, header: bytes) -> Codec:
         if len(header) < WIRE_HEADER_BYTES:
             raise EventError("load", "not_ours")
-        if self._registry is None or self._unknown.get(header, 0.0) > time.monotonic():
+        if self._settings.url is None or self._unknown.get(header, 0.0) > time.monotonic():
             raise EventError("load", "unknown_schema")
-        declared = self._schema(self._registry, int.from_bytes(header[1:], "big"))
+        with Registry(self._settings) as registry:
+            declared = _schema(registry, int.from_bytes(header[1:], "big"))
         if declared is None:
             if len(self._unknown) >= MOST_UNKNOWN:
                 self._unknown.clear()
@@ -128,13 +151,6 @@ class RowDecoder:
             raise EventError("load", "not_ours")
         self._codecs[header] = codec
         return codec
-
-    def _schema(self, registry: Registry, number: int) -> str | None:
-        for pause in UNKNOWN_PAUSES_SECONDS:
-            if (declared := registry.schema(number)) is not None:
-                return declared
-            time.sleep(pause)
-        return registry.schema(number)
 
 
 def wait_for_row_codec(settings: RegistrySettings, topic: str) -> Codec:
@@ -147,14 +163,22 @@ def wait_for_row_codec(settings: RegistrySettings, topic: str) -> Codec:
     """
     if settings.url is None:
         return ROW
-    registry = Registry(settings)
     pauses = list(PAUSES_SECONDS)
-    while True:
-        try:
-            return registry.register_row(topic)
-        except RetryableError as error:
-            log.warning("schema registry cannot be reached, trying again", cause=str(error))
-        time.sleep(pauses.pop(0) if len(pauses) > 1 else pauses[0])
+    with Registry(settings) as registry:
+        while True:
+            try:
+                return registry.register_row(topic)
+            except RetryableError as error:
+                log.warning("schema registry cannot be reached, trying again", cause=str(error))
+            time.sleep(pauses.pop(0) if len(pauses) > 1 else pauses[0])
+
+
+def _schema(registry: Registry, number: int) -> str | None:
+    for pause in UNKNOWN_PAUSES_SECONDS:
+        if (declared := registry.schema(number)) is not None:
+            return declared
+        time.sleep(pause)
+    return registry.schema(number)
 
 
 def _client(settings: RegistrySettings) -> SchemaRegistryClient:
