@@ -1,0 +1,103 @@
+"""What ``streamproc load status --json`` tells, and what follows from it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from streamproc_airflow.command import CommandError
+
+__all__ = ["LoadStatus", "Mark", "read_status"]
+
+
+class Mark(NamedTuple):
+    """A place in a partition: the offset that follows the last record before it."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStatus:
+    """How far the warehouse is behind the loader topic.
+
+    Attributes:
+        asked_at: When the status was asked for: it tells of that moment or a later one.
+        caught_up: Whether everything on the topic is in the warehouse.
+        lag_rows: Rows on the topic that are not in the warehouse.
+        lag_seconds: How long the oldest of them has waited; None when it is not known.
+        received_up_to: Events received up to then are in the warehouse, of every partition; None
+            when nothing is loaded yet.
+        loaded: How far each partition is loaded, those of the deletions among them.
+        ends: Where each of them ended.
+    """
+
+    asked_at: datetime
+    caught_up: bool
+    lag_rows: int
+    lag_seconds: float | None
+    received_up_to: datetime | None
+    loaded: tuple[Mark, ...]
+    ends: tuple[Mark, ...]
+
+    def reaches(self, moment: datetime, settle: timedelta) -> bool:
+        """Return whether what was received up to ``moment`` is loaded.
+
+        Either events from beyond it are in the warehouse, or there are none: the topic is read to
+        its end, ``settle`` after the moment, so that what was under way then had time to arrive.
+        """
+        beyond = self.received_up_to is not None and self.received_up_to >= moment
+        return beyond or (self.caught_up and self.asked_at >= moment + settle)
+
+    def has_passed(self, marks: Sequence[Mark]) -> bool:
+        """Return whether everything before ``marks`` is carried out in the warehouse."""
+        loaded = {(mark.topic, mark.partition): mark.offset for mark in self.loaded}
+        return all(loaded.get((topic, number), 0) >= offset for topic, number, offset in marks)
+
+    def figures(self) -> dict[str, Any]:
+        """Return it as JSON has it: what triggers and XComs carry."""
+        reached = self.received_up_to
+        return {
+            "caught_up": self.caught_up,
+            "lag_rows": self.lag_rows,
+            "lag_seconds": self.lag_seconds,
+            "received_up_to": None if reached is None else reached.isoformat(),
+        }
+
+
+def read_status(answer: Mapping[str, Any], asked_at: datetime) -> LoadStatus:
+    """Return the status in ``answer``.
+
+    Raises:
+        CommandError: It is not what this version of the provider knows.
+    """
+    try:
+        reached = answer["received_up_to"]
+        lag_seconds = answer["lag_seconds"]
+        return LoadStatus(
+            asked_at=asked_at,
+            caught_up=bool(answer["caught_up"]),
+            lag_rows=int(answer["lag_rows"]),
+            lag_seconds=None if lag_seconds is None else float(lag_seconds),
+            received_up_to=None if reached is None else _utc(reached),
+            loaded=_marks(answer["partitions"], "next_offset"),
+            ends=_marks(answer["partitions"], "end_offset"),
+        )
+    except (KeyError, TypeError, ValueError):
+        told = "streamproc load status answered in another way than this provider expects: "
+        raise CommandError(told + "their versions do not fit") from None
+
+
+def _marks(partitions: Sequence[Mapping[str, Any]], place: str) -> tuple[Mark, ...]:
+    return tuple(
+        Mark(str(each["topic"]), int(each["partition"]), int(each[place] or 0))
+        for each in partitions
+    )
+
+
+def _utc(text: str) -> datetime:
+    read = datetime.fromisoformat(text)
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
