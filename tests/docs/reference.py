@@ -1,4 +1,4 @@
-"""The reference of settings, operators and steps in the README, made from the code.
+"""The reference of settings, operators, steps and kinds of columns in the README, made from the code.
 
 python tests/docs/reference.py    writes it into the README
 """
@@ -24,6 +24,8 @@ from streamproc.rules import Action, parse_ruleset
 from streamproc.rules.language import STEPS
 from streamproc.rules.operators import OPERATORS
 from streamproc.settings import Settings, setting_names, variable_name
+from streamproc.warehouse.dialects import DUCKDB, POSTGRES, SNOWFLAKE
+from streamproc.warehouse.kinds import WIDER
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -97,7 +99,19 @@ def steps_reference() -> str:
     return "\n".join(["| step | what it does |", "| --- | --- |", *lines]) + "\n"
 
 
+def kinds_reference() -> str:
+    """Return the kinds of columns, their types by warehouse, and what each is widened to."""
+    dialects = [DUCKDB, SNOWFLAKE, POSTGRES]
+    heading = ["kind", *(f"type in {dialect.name}" for dialect in dialects), "widened to"]
+    lines = [f"| {' | '.join(heading)} |", "| --- " * len(heading) + "|"]
+    for kind, wider in WIDER.items():
+        types = " | ".join(f"`{dialect.types[kind]}`" for dialect in dialects)
+        lines.append(f"| {kind} | {types} | {', '.join(wider[1:])} |")
+    return "\n".join(lines) + "\n"
+
+
 PARTS = {
+    "kinds": kinds_reference,
     "settings": settings_reference,
     "operators": operators_reference,
     "steps": steps_reference,
