@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["DUCKDB", "POSTGRES", "SNOWFLAKE"]
+__all__ = ["DUCKDB", "PARQUET", "POSTGRES", "SNOWFLAKE"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -64,3 +64,7 @@ POSTGRES: Final = _words(
 """https://www.postgresql.org/docs/17/sql-keywords-appendix.html, ``reserved`` in both ways; then
 those that RudderStack's list has beside; then the columns every table has already
 (https://www.postgresql.org/docs/17/ddl-system-columns.html), refused even in quotes."""
+
+PARQUET: Final = DUCKDB | {"date"}
+"""Of a lake: what reads it is DuckDB as a rule. Readers take the folder a file lies in,
+``table=…/date=…``, for two more columns, and those of the file by these names for hidden."""
