@@ -75,7 +75,7 @@ PARQUET: Final = Dialect(
     upper=False,
     name_length=NAME_LENGTH,
     columns=10_000,
-    reserved=reserved.DUCKDB | reserved.SNOWFLAKE | reserved.POSTGRES,  # whoever reads the lake
+    reserved=reserved.PARQUET,
     types={
         Kind.BOOLEAN: "bool",
         Kind.INTEGER: "int64",

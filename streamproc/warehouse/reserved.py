@@ -65,6 +65,6 @@ POSTGRES: Final = _words(
 those that RudderStack's list has beside; then the columns every table has already
 (https://www.postgresql.org/docs/17/ddl-system-columns.html), refused even in quotes."""
 
-PARQUET: Final = DUCKDB | {"date"}
-"""Of a lake: what reads it is DuckDB as a rule. Readers take the folder a file lies in,
-``table=…/date=…``, for two more columns, and those of the file by these names for hidden."""
+PARQUET: Final = DUCKDB | SNOWFLAKE | POSTGRES | {"date"}
+"""Of a lake: of whatever may read it. Readers take the folder a file lies in, ``table=…/date=…``,
+for two more columns, and hide those of the file by these names."""
