@@ -25,7 +25,9 @@ EXIT_REFUSED = 2
 STOP_SECONDS = 10.0
 """How long a command may take to end after SIGTERM: a loader lets go of its warehouse first."""
 OUTPUT_BYTES = 1_048_576
-"""The largest answer that is taken, and the longest line of a log."""
+"""The largest answer that is taken."""
+LINE_CHARACTERS = 2_000
+"""How much of a line of its log is told."""
 TOLD_LINES = 20
 """How many of a failed command's last lines its error repeats."""
 
@@ -119,11 +121,11 @@ async def _follow(process: asyncio.subprocess.Process, tell: Tell) -> list[str]:
     while True:
         try:
             line = await process.stderr.readline()
-        except ValueError:  # longer than the limit: nothing that anybody reads
+        except ValueError:  # longer than what is kept of a stream: nothing that anybody reads
             continue
         if not line:
             return list(last)
-        text = line.decode("utf-8", "replace").rstrip()
+        text = line.decode("utf-8", "replace").rstrip()[:LINE_CHARACTERS]
         if not text:
             continue
         tell(text)

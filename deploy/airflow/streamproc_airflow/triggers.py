@@ -33,7 +33,7 @@ class StatusTrigger(BaseTrigger):
     """
 
     def __init__(self, *, streamproc_conn_id: str, poll_seconds: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
         self.streamproc_conn_id = streamproc_conn_id
         self.poll_seconds = poll_seconds
 

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from standin import status
+
+from streamproc_airflow.command import CommandError
+from streamproc_airflow.status import Mark, read_status
+
+SIX = datetime(2026, 1, 31, 6, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("told", "asked_at", "reached"),
+    [
+        ({"received_up_to": "2026-01-31T06:00:00Z", "caught_up": False}, SIX, True),
+        ({"received_up_to": "2026-01-31T07:00:00+01:00", "caught_up": False}, SIX, True),
+        ({"received_up_to": "2026-01-31T05:59:59Z", "caught_up": False}, SIX + MINUTE, False),
+        ({"received_up_to": "2026-01-31T03:00:00Z", "caught_up": True}, SIX + MINUTE, True),
+        ({"received_up_to": None, "caught_up": True}, SIX + MINUTE, True),
+        # Read to its end, but what was received just before six may still be under way.
+        ({"received_up_to": None, "caught_up": True}, SIX, False),
+        ({"received_up_to": None, "caught_up": False}, SIX + MINUTE, False),
+    ],
+)
+def test_a_moment_is_reached_beyond_it_or_at_the_end_of_the_topic(
+    told: dict[str, Any], asked_at: datetime, reached: bool
+) -> None:
+    assert read_status(status(**told), asked_at).reaches(SIX, MINUTE) is reached
+
+
+@pytest.mark.parametrize(
+    ("next_offset", "passed"), [(4, False), (5, True), (9, True), (None, False)]
+)
+def test_a_mark_is_passed_when_the_offset_before_it_is_loaded(
+    next_offset: int | None, passed: bool
+) -> None:
+    partition = {"topic": "t", "partition": 3, "next_offset": next_offset, "end_offset": 9}
+    read = read_status(status(partitions=[partition]), SIX)
+
+    assert read.has_passed([Mark("t", 3, 5)]) is passed
+    assert read.ends == (Mark("t", 3, 9),)
+
+
+def test_an_empty_partition_is_passed_and_an_unknown_one_is_not() -> None:
+    read = read_status(status(partitions=[]), SIX)
+
+    assert read.has_passed([Mark("t", 0, 0)])
+    assert not read.has_passed([Mark("t", 0, 1)])
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, status(lag_rows="many"), status(received_up_to="soon"), status(partitions=[{}])]
+)
+def test_a_status_of_another_version_is_an_error_that_says_so(answer: dict[str, Any]) -> None:
+    with pytest.raises(CommandError, match="their versions do not fit"):
+        read_status(answer, SIX)
