@@ -19,10 +19,12 @@ from streamproc.rules import Encrypt, Plan, Ruleset, load_ruleset
 from streamproc.settings import Settings, cache_directory, variable_name
 from streamproc.shipped import shipped
 from streamproc.subject_keys import SubjectKeyFile
+from streamproc.tracking import TrackingPlan, load_tracking_plan
 
 __all__ = [
     "load_ciphers",
     "load_key_ring",
+    "load_plan",
     "load_rules",
     "load_subject_keys",
     "make_detector",
@@ -39,6 +41,16 @@ def load_rules(settings: Settings) -> Ruleset:
         ConfigError: With every problem of the file.
     """
     return load_ruleset(settings.rules.directory or shipped("rules"))
+
+
+def load_plan(settings: Settings) -> TrackingPlan | None:
+    """Return the tracking plan of the settings' folder; None where none is named.
+
+    Raises:
+        ConfigError: With every problem of its files.
+    """
+    folder = settings.tracking_plan.directory
+    return None if folder is None else load_tracking_plan(folder)
 
 
 def load_key_ring(settings: Settings) -> KeyRing:
@@ -101,13 +113,15 @@ def make_pipeline(
     """Return the pipeline of the settings, or of ``ruleset``; takes seconds, for its models.
 
     Raises:
-        ConfigError: With every problem of the rules, or of the public key.
+        ConfigError: With every problem of the rules, of the tracking plan, or of the public key.
     """
     ruleset = ruleset or load_rules(settings)
     public_key = settings.dead_letters.public_key
     seal = sealer(public_key) if public_key is not None else None
     detector = make_detector(settings, ruleset)
-    fingerprint = _fingerprint(ruleset.fingerprint, detector.fingerprint)
+    plan = load_plan(settings)
+    planned = () if plan is None else (plan.fingerprint,)
+    fingerprint = _fingerprint(ruleset.fingerprint, detector.fingerprint, *planned)
     memo = Memo(settings.worker.memo_entries)
     limits = settings.limits
     return Pipeline(
@@ -119,6 +133,7 @@ def make_pipeline(
             view=view,
             seal=seal,
             ruleset=fingerprint,
+            plan=plan,
         )
     )
 

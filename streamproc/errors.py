@@ -29,7 +29,7 @@ __all__ = [
     "place_of",
 ]
 
-Stage: TypeAlias = Literal["decode", "detect", "redact", "enrich", "row", "publish", "load"]
+Stage: TypeAlias = Literal["decode", "plan", "detect", "redact", "enrich", "row", "publish", "load"]
 
 
 def place_of(error: BaseException) -> str:

@@ -96,10 +96,21 @@ class Times(NamedTuple):
     timestamp: Micros
 
 
+class Violation(NamedTuple):
+    """Where an event is not as the tracking plan has it; holds no value.
+
+    ``path`` is written as a manifest's; ``code`` is one of a few, such as ``wrong_type``.
+    """
+
+    path: str
+    code: str
+
+
 class Event(NamedTuple):
     """A decoded event that keeps to the event spec; still raw.
 
-    ``raw`` is the record's value, which the body was read from.
+    ``raw`` is the record's value, which the body was read from; ``violations`` are where it is not
+    as the tracking plan has it, if that says to mark them.
     """
 
     origin: Origin
@@ -109,6 +120,7 @@ class Event(NamedTuple):
     times: Times
     body: RawBody
     raw: bytes
+    violations: tuple[Violation, ...] = ()
 
     def __repr__(self) -> str:
         """Say which it is, without its values."""
@@ -181,6 +193,7 @@ class Redacted(NamedTuple):
     manifest: tuple[ManifestEntry, ...]
     ruleset: str
     subject: Subject
+    violations: tuple[Violation, ...] = ()
 
     def __repr__(self) -> str:
         """Say which it is, without its values."""
@@ -204,16 +217,6 @@ class Link(NamedTuple):
     kind: Literal["identify", "alias"]
     left: Token
     right: Token
-
-
-class Violation(NamedTuple):
-    """Where an event is not as the tracking plan has it; holds no value.
-
-    ``path`` is written as a manifest's; ``code`` is one of a few, such as ``wrong_type``.
-    """
-
-    path: str
-    code: str
 
 
 class Row(NamedTuple):

@@ -1,6 +1,6 @@
 """The way of a batch, from records to rows, dead letters and links: pure, and readable from here.
 
-    decode → survey → detect → redact → enrich → row
+    decode → plan → survey → detect → redact → enrich → row
 
 One detector call serves the whole batch. What is wrong with one event makes it a dead letter and
 costs the others nothing: refused by a stage (:class:`~streamproc.errors.EventError`), or a fault of
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import structlog
 
@@ -23,6 +23,7 @@ from streamproc.errors import EventError, RetryableError, Stage, place_of
 from streamproc.events import Dropped, Enriched, Link, Outcome, Record, Redacted
 from streamproc.identity import View, links_of
 from streamproc.redact import Memo, Redactor, Sites, Survey, survey
+from streamproc.tracking import TrackingPlan, check
 from streamproc.warehouse.rows import to_row
 
 __all__ = ["Parts", "Pipeline", "Result"]
@@ -31,6 +32,7 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 MadeT = TypeVar("MadeT")
+Surveyed: TypeAlias = Survey | Dropped | EventError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,9 @@ class Parts:
     view: View
     seal: Seal | None
     ruleset: str
-    """Fingerprint of rules and detectors together."""
+    """Fingerprint of rules, detectors and tracking plan together."""
+    plan: TrackingPlan | None = None
+    """Which events are planned; None where all are."""
 
 
 class Result(NamedTuple):
@@ -84,7 +88,7 @@ class Pipeline:
         for record, item in zip(records, searched, strict=True):
             redacted: Redacted | None = None
             outcome: Outcome | EventError
-            if isinstance(item, EventError):
+            if not isinstance(item, Survey):
                 outcome = item
             else:
                 made = self._attempt("redact", item, self._redact)
@@ -102,10 +106,14 @@ class Pipeline:
 
     # -- stages -----------------------------------------------------------------------------------
 
-    def _survey(self, record: Record) -> Survey:
-        return survey(decode(record, self._parts.limits), self._parts.sites)
+    def _survey(self, record: Record) -> Survey | Dropped:
+        event = decode(record, self._parts.limits)
+        if self._parts.plan is None:
+            return survey(event, self._parts.sites)
+        checked = check(event, self._parts.plan)
+        return checked if isinstance(checked, Dropped) else survey(checked, self._parts.sites)
 
-    def _search(self, surveyed: Sequence[Survey | EventError]) -> Sequence[Survey | EventError]:
+    def _search(self, surveyed: Sequence[Surveyed]) -> Sequence[Surveyed]:
         events = [item for item in surveyed if isinstance(item, Survey) and item.pending]
         try:
             self._detect(events)

@@ -85,6 +85,7 @@ class Redactor:
             manifest=tuple(work.manifest),
             ruleset=self._ruleset,
             subject=subject,
+            violations=event.violations,
         )
 
     def _subject(self, event: Event) -> Subject:

@@ -30,7 +30,7 @@ class LoadedRow(NamedTuple):
     sent_at: Micros | None
     received_at: Micros
     timestamp: Micros
-    payload: str
+    payload: RedactedBody
     manifest: str
     ruleset: str
     source_topic: str
@@ -64,6 +64,7 @@ def to_row(enriched: Enriched) -> Row:
         redacted.ruleset,
         redacted.origin,
         redacted.ordering_key,
+        redacted.violations,
     )
 
 
