@@ -1,0 +1,93 @@
+{# What personal data looks like, by kind: patterns as `matches` takes them.
+
+   A second look at what comes out, without a detector's context, validation or language: it finds
+   what has the shape, and shape is all it goes by. What stands for a value is not matched: tokens
+   (`tok_…`), placeholders (`<EMAIL_ADDRESS>`), masks, addresses cut to their network. #}
+{% macro personal_data_patterns() %}
+    {%- set before = '(^|[^0-9A-Za-z_.-])' -%}
+    {%- set after = '($|[^0-9A-Za-z_-])' -%}
+    {%- set octet = '(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])' -%}
+    {%- set last_octet = '(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9][0-9]?)' -%}
+    {%- set hex = '[0-9A-Fa-f]{1,4}' -%}
+    {{- return({
+        'email': '[0-9A-Za-z._+-]+(@|%40)([0-9A-Za-z-]+[.])+[A-Za-z]{2,}',
+        'card': before ~ '([3-6][0-9]{12,18}|[3-6][0-9]{3}([ -][0-9]{4}){3}|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{5})' ~ after,
+        'ssn': before ~ '[0-8][0-9]{2}-[0-9]{2}-[0-9]{4}' ~ after,
+        'iban': before ~ '[A-Z]{2}[0-9]{2}([0-9A-Z]{11,30}|( [0-9A-Z]{4}){3,7}( [0-9A-Z]{1,3})?)' ~ after,
+        'phone': '(^|[^0-9A-Za-z_])([+][1-9][0-9]{0,2}[ .(-]{0,2}[0-9]{1,4}([ .)-]{0,2}[0-9]{2,4}){2,4}|([(][2-9][0-9]{2}[)] ?|[2-9][0-9]{2}[ .-])[0-9]{3}[ .-][0-9]{4})' ~ after,
+        'ip': '(^|[^0-9A-Za-z_.-])' ~ octet ~ '([.]' ~ octet ~ '){2}[.]' ~ last_octet ~ '($|[^0-9A-Za-z_.-]|[.]($|[^0-9]))',
+        'ipv6': '(^|[^0-9A-Za-z_.:-])((' ~ hex ~ ':){7}' ~ hex ~ '|(' ~ hex ~ ':)+(:' ~ hex ~ ')+)($|[^0-9A-Za-z:])',
+        'mac': '(^|[^0-9A-Za-z:-])([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}($|[^0-9A-Za-z:-])',
+    }) -}}
+{% endmacro %}
+
+{# Select which columns of `relation` hold what looks like personal data: table, column, kind and
+   the number of rows, never a value (a test's failures may be stored).
+
+   Arguments:
+     relation: A table or view. All of its texts and JSON documents are searched.
+     loaded_at: When a row was loaded, in UTC: a column or an expression.
+     except_columns: Columns to leave out.
+     except_kinds: Kinds of personal data to leave out, such as what `format_preserve` makes. #}
+{% macro personal_data_in(relation, loaded_at, except_columns=[], except_kinds=[]) %}
+    {%- set selects = [] -%}
+    {%- set skipped = except_columns | map('lower') | list -%}
+    {%- if execute -%}
+        {%- for column in adapter.get_columns_in_relation(relation) -%}
+            {%- if column.name | lower not in skipped and streamproc.holds_text(column) -%}
+                {%- do selects.append(
+                    streamproc.personal_data_in_column(relation, column, loaded_at, except_kinds)
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{- return((selects | join('\nunion all\n')) or streamproc.no_personal_data_found()) -}}
+{% endmacro %}
+
+{% macro no_personal_data_found() %}
+    {{- return("select '' as table_name, '' as column_name, '' as kind, 0 as found where 1 = 0") -}}
+{% endmacro %}
+
+{% macro holds_text(column) %}
+    {{- return(column.is_string() or column.dtype | upper in ('JSON', 'VARIANT')) -}}
+{% endmacro %}
+
+{% macro personal_data_in_column(relation, column, loaded_at, except_kinds) %}
+    {%- set name = column.name | lower -%}
+    {%- set value = "cast(" ~ streamproc.quoted(column.name) ~ " as " ~ dbt.type_string() ~ ")" -%}
+    {%- if 'user_agent' in name -%}
+        {#- Chrome/126.0.6478.61 is no address. -#}
+        {%- set value = streamproc.without(value, '[A-Za-z]+/[0-9.]+') -%}
+    {%- endif -%}
+    {%- set kinds = [] -%}
+    {%- for kind, pattern in streamproc.personal_data_patterns().items() -%}
+        {%- if kind not in except_kinds and not (kind == 'ip' and 'version' in name) -%}
+            {%- do kinds.append("when " ~ streamproc.matches('value', pattern) ~ " then '" ~ kind ~ "'") -%}
+        {%- endif -%}
+    {%- endfor %}
+select
+    '{{ relation.identifier | replace("'", "''") }}' as table_name,
+    '{{ column.name | replace("'", "''") }}' as column_name,
+    kind,
+    count(*) as found
+from (
+    select case {{ kinds | join(' ') }} end as kind
+    from (
+        select {{ value }} as value
+        from {{ relation }}
+        where {{ streamproc.recently(loaded_at) }}
+    ) as texts
+) as kinds
+where kind is not null
+group by kind
+{% endmacro %}
+
+{# Return a condition: loaded within `streamproc_checked_hours`, where that is set. #}
+{% macro recently(loaded_at) %}
+    {%- set hours = var('streamproc_checked_hours') -%}
+    {%- if hours is none -%}
+        {{- return('1 = 1') -}}
+    {%- endif -%}
+    {%- set now = streamproc.utc(dbt.current_timestamp()) -%}
+    {{- return(loaded_at ~ ' > ' ~ dbt.dateadd('hour', -hours, now)) -}}
+{% endmacro %}

@@ -1,0 +1,1 @@
+{{ streamproc.stage(source('streamproc', 'identifies'), streamproc.standard_columns()) }}

@@ -1,0 +1,3 @@
+{{ streamproc.stage(source('streamproc', 'screens'), streamproc.standard_columns() + [
+    ('name', 'screen_name', 'text'),
+]) }}
