@@ -118,8 +118,8 @@ def make_pipeline(
     ruleset = ruleset or load_rules(settings)
     public_key = settings.dead_letters.public_key
     seal = sealer(public_key) if public_key is not None else None
-    detector = make_detector(settings, ruleset)
     plan = load_plan(settings)
+    detector = make_detector(settings, ruleset)
     planned = () if plan is None else (plan.fingerprint,)
     fingerprint = _fingerprint(ruleset.fingerprint, detector.fingerprint, *planned)
     memo = Memo(settings.worker.memo_entries)

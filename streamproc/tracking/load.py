@@ -60,8 +60,7 @@ def load_tracking_plan(folder: Path) -> TrackingPlan:
         ConfigError: With every problem of every file.
     """
     problems: list[Problem] = []
-    document = Document.parse(read_text(folder / PLAN), str(folder / PLAN))
-    file = _plan_file(document, problems)
+    document, file = _plan_file(folder / PLAN, problems)
     written = list(_written(folder, problems))
     validators = {each.key: _validator(each, problems) for each in written}
     problems += _untitled(written)
@@ -88,19 +87,23 @@ def load_tracking_plan(folder: Path) -> TrackingPlan:
 # -- plan.yaml ------------------------------------------------------------------------------------
 
 
-def _plan_file(document: Document, problems: list[Problem]) -> PlanFile | None:
+def _plan_file(place: Path, problems: list[Problem]) -> tuple[Document, PlanFile | None]:
+    document = Document(str(place), None, None)
     try:
-        return PlanFile.model_validate(document.content)
+        document = Document.parse(read_text(place), str(place))
+        return document, PlanFile.model_validate(document.content)
+    except ConfigError as error:
+        problems += error.problems
     except PlanError as error:
         problems += document.problems(error, lambda item: explained(item, _keys_at(item["loc"])))
-        return None
+    return document, None
 
 
 def _keys_at(location: Location) -> Sequence[str]:
     """Return the keys that may stand where an unknown one was found."""
-    if location[0] == "violations":
+    if location[:1] == ("violations",):
         return list(AllResponses.model_fields)
-    return list((Responses if location[0] == "events" else PlanFile).model_fields)
+    return list((Responses if location[:1] == ("events",) else PlanFile).model_fields)
 
 
 def _unknown(file: PlanFile, written: Sequence[Written], document: Document) -> Iterator[Problem]:
@@ -175,7 +178,7 @@ def _untitled(written: Sequence[Written]) -> Iterator[Problem]:
         if "/" not in each.key:
             continue
         if not isinstance(each.title, str) or not each.title:
-            told = f"is missing: the {NAME_FIELDS[each.type]} of the event, as producers write it"
+            told = f"expected the event's name, as producers write it in {NAME_FIELDS[each.type]}"
             yield Problem(str(each.file), "title", told)
         elif (other := seen.setdefault((each.type, each.title), each.file)) != each.file:
             yield Problem(str(each.file), "title", f"is that of {other.name} too")

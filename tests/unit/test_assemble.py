@@ -16,6 +16,7 @@ from streamproc.settings import (
     KeySettings,
     RulesSettings,
     Settings,
+    TrackingPlanSettings,
     WorkerSettings,
 )
 from streamproc.shipped import shipped
@@ -115,6 +116,15 @@ def test_wrong_rules_stop_a_pipeline_before_its_models_are_loaded(tmp_path: Path
         make_pipeline(with_rules(tmp_path / "rules", RULES % "shred"), RING, View())
 
 
+def test_a_wrong_tracking_plan_stops_a_pipeline_before_its_models_are_loaded(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(tracking_plan=TrackingPlanSettings(directory=tmp_path))
+
+    with pytest.raises(ConfigError, match=r"plan\.yaml: cannot be read"):
+        make_pipeline(settings, RING, View())
+
+
 def test_a_wrong_public_key_stops_a_pipeline() -> None:
     settings = Settings(dead_letters=DeadLetterSettings(public_key="bm8ga2V5"))
 
@@ -134,3 +144,16 @@ def test_a_pipeline_s_fingerprint_tells_rules_apart_and_knows_them_again(tmp_pat
     assert fingerprint("same", "redact") == first
     assert fingerprint("other", "replace") != first
     assert first != load_ruleset(tmp_path / "one").fingerprint  # recognizers count too
+
+
+def test_a_pipeline_s_fingerprint_tells_tracking_plans_apart(tmp_path: Path) -> None:
+    settings = with_rules(tmp_path / "rules", RULES % "redact").model_copy(
+        update={"worker": WorkerSettings(directory=tmp_path / "cache")}
+    )
+    planned = settings.model_copy(
+        update={"tracking_plan": TrackingPlanSettings(directory=shipped("schemas/events"))}
+    )
+
+    fingerprints = [make_pipeline(each, RING, View()).ruleset for each in (settings, planned)]
+
+    assert len(set(fingerprints)) == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import orjson
@@ -22,10 +24,12 @@ from streamproc.events import (
     Outcome,
     Record,
     Row,
+    Violation,
 )
 from streamproc.identity import View
 from streamproc.pipeline import Parts, Pipeline
 from streamproc.redact import Redactor, Tokens
+from streamproc.tracking import load_tracking_plan
 
 EMAIL = "jane@example.com"
 POISON = "a text no detector survives"
@@ -51,18 +55,21 @@ def detector() -> ToldDetector:
 
 
 @pytest.fixture
-def pipeline(detector: ToldDetector) -> Pipeline:
-    return Pipeline(
-        Parts(
-            limits=LIMITS,
-            sites=sites_of(DROP_TESTS),
-            detector=cast("Detector", detector),
-            redactor=Redactor(Tokens(RING), "f00d"),
-            view=View(),
-            seal=None,
-            ruleset="f00d",
-        )
+def parts(detector: ToldDetector) -> Parts:
+    return Parts(
+        limits=LIMITS,
+        sites=sites_of(DROP_TESTS),
+        detector=cast("Detector", detector),
+        redactor=Redactor(Tokens(RING), "f00d"),
+        view=View(),
+        seal=None,
+        ruleset="f00d",
     )
+
+
+@pytest.fixture
+def pipeline(parts: Parts) -> Pipeline:
+    return Pipeline(parts)
 
 
 def broken(offset: int) -> Record:
@@ -162,3 +169,47 @@ def test_redacting_a_redacted_event_changes_nothing(pipeline: Pipeline) -> None:
     assert isinstance(twice, Row)
     assert (twice.payload, twice.message_id) == (once.payload, once.message_id)
     assert twice.manifest == ()
+
+
+def test_events_are_held_against_the_tracking_plan_as_they_came(
+    parts: Parts, tmp_path: Path
+) -> None:
+    (tmp_path / "plan.yaml").write_text(
+        "version: 1\nname: test\nviolations: {unplanned_event: drop, wrong_type: dead_letter}\n"
+    )
+    (tmp_path / "track.json").write_text(
+        '{"properties": {"n": {"type": "number"}, "to": {"format": "email"}}, "maxProperties": 1}'
+    )
+    pipeline = Pipeline(replace(parts, plan=load_tracking_plan(tmp_path)))
+
+    planned, marked, refused = run(
+        pipeline,
+        {"properties": {"to": EMAIL}},
+        {"properties": {"to": EMAIL, "n": 1}},
+        {"properties": {"n": EMAIL}},
+    )
+
+    assert isinstance(planned, Row)
+    assert EMAIL.encode() not in planned.payload  # what was an address for the plan is a token now
+    assert planned.violations == ()
+    assert isinstance(marked, Row)
+    assert marked.violations == (Violation("properties", "other"),)
+    assert isinstance(refused, DeadLetter)
+    assert (refused.stage, refused.code, refused.path) == ("plan", "wrong_type", "properties.n")
+
+
+def test_an_event_that_the_tracking_plan_drops_is_counted_by_what_is_wrong(
+    parts: Parts, detector: ToldDetector, tmp_path: Path
+) -> None:
+    (tmp_path / "plan.yaml").write_text(
+        "version: 1\nname: test\nviolations: {required_missing: drop}\n"
+    )
+    (tmp_path / "track.json").write_text('{"required": ["total"]}')
+    pipeline = Pipeline(replace(parts, plan=load_tracking_plan(tmp_path)))
+
+    result = pipeline.run([record_of({}, offset=0), record_of({"properties": {"total": 1}})])
+
+    assert result.outcomes[0] == Dropped(Origin("raw", 0, 0), "plan:required_missing")
+    assert isinstance(result.outcomes[1], Row)
+    assert result.redacted[0] is None
+    assert detector.calls == 1
