@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -17,17 +18,26 @@ __all__ = ["DeadLetterProducer"]
 
 BATCH_MARGIN_SECONDS = 5.0
 POLL_SECONDS = 0.1
+QUEUE_KB = 65_536
+"""What may be under way; with more, sending waits."""
 
 
 class DeadLetterProducer:
-    """Sends dead letters to ``topics.dead``; connects with the first."""
+    """Sends dead letters to ``topics.dead``; connects with the first.
+
+    One thread may send while another flushes.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Take the brokers and the topic from ``settings``."""
         self._settings = settings
         self._producer: Producer | None = None
-        self._sent = 0
-        self._failed: str | None = None
+        self._failed: deque[tuple[DeadLetter, str]] = deque()
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether letters wait to be sent again."""
+        return bool(self._failed)
 
     def send(self, letter: DeadLetter) -> None:
         """Hand ``letter`` over; :meth:`flush` says whether it arrived.
@@ -37,22 +47,23 @@ class DeadLetterProducer:
         if self._producer is None:
             self._producer = self._connect()
         self._produce(self._producer, letter)
-        self._sent += 1
 
-    def flush(self) -> int:
-        """Wait until all that was sent is acknowledged, and return how many that were.
+    def flush(self) -> None:
+        """Wait until all that was sent is acknowledged.
 
         Raises:
-            RetryableError: Some were not, within the delivery timeout.
+            RetryableError: Some were not, within the delivery timeout; the next call sends those
+                again.
         """
         if self._producer is None:
-            return 0
+            return
+        for _ in range(len(self._failed)):
+            self._produce(self._producer, self._failed.popleft()[0])
         patience = self._settings.kafka.delivery_timeout_seconds + BATCH_MARGIN_SECONDS
         waiting = self._producer.flush(patience)
-        if waiting or self._failed is not None:
-            raise RetryableError(f"dead letters not delivered: {self._failed or 'no answer'}")
-        sent, self._sent = self._sent, 0
-        return sent
+        if waiting or self._failed:
+            why = self._failed[0][1] if self._failed else "no answer"
+            raise RetryableError(f"dead letters not delivered: {why}")
 
     def _connect(self) -> Producer:
         delivery_timeout = int(self._settings.kafka.delivery_timeout_seconds * 1_000)
@@ -64,6 +75,7 @@ class DeadLetterProducer:
                 "compression.type": "lz4",
                 "delivery.timeout.ms": delivery_timeout,
                 "message.max.bytes": 8_388_608,
+                "queue.buffering.max.kbytes": QUEUE_KB,
             }
         )
 
@@ -90,4 +102,4 @@ class DeadLetterProducer:
             # the loader would try the same for ever.
             self._produce(producer, replace(letter, sealed=None))
         else:
-            self._failed = error.name()
+            self._failed.append((letter, error.name()))

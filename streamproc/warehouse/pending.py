@@ -1,90 +1,293 @@
-"""Rows read but not loaded yet, and how far each partition has been read."""
+"""What was read and is not in the warehouse yet, by partition, and how far each has been read.
+
+Rows are gathered until they make a chunk: rows of one partition, which the loader turns into tables
+and spools. A batch is made of whole chunks, the oldest first. Chunks stay here until the warehouse
+has them, so a batch that failed can be tried again, and a partition that goes to another loader is
+dropped alone.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from streamproc.events import Micros
+from streamproc.events import Deletion
 from streamproc.warehouse.rows import LoadedRow
-from streamproc.warehouse.sink import Advance, Batch
+from streamproc.warehouse.schema import Schema
+from streamproc.warehouse.sink import Advance, Place
+from streamproc.warehouse.spool import Spooled
 
-__all__ = ["Pending"]
+__all__ = ["Chunk", "Gathered", "Limits", "Pending", "Sealed"]
+
+
+class Limits(NamedTuple):
+    """When rows become a chunk, and chunks a batch.
+
+    Attributes:
+        batch_rows: Most rows of a batch.
+        batch_bytes: Most bytes of a batch, as they came from Kafka; passed by one chunk at most.
+        chunk_rows: Rows that are gathered over all partitions before some become a chunk.
+        chunk_bytes: Bytes likewise.
+    """
+
+    batch_rows: int
+    batch_bytes: int
+    chunk_rows: int
+    chunk_bytes: int
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Records of one partition that are no chunk yet.
+
+    Attributes:
+        following: The next offset to read.
+        since: When the first record came, in the clock's seconds.
+        records: Records, rows or not.
+        size: Their bytes, as they came from Kafka.
+        dead: How many became dead letters.
+    """
+
+    following: int
+    since: float
+    records: int = 0
+    size: int = 0
+    dead: int = 0
+    rows: list[LoadedRow] = field(default_factory=list, repr=False)
+    deletions: list[Deletion] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """Gathered records whose rows are tables by now; the same only as itself.
+
+    Attributes:
+        first: Number of the first row, counted over all chunks as they were cut.
+        tables: The rows, where they are spooled.
+        kinds: By table, its columns and their kinds.
+        corrections: Whether there are rows that replace others.
+        dead: Records that became dead letters.
+    """
+
+    place: Place
+    first: int
+    following: int
+    since: float
+    records: int
+    size: int
+    tables: Spooled
+    kinds: Schema
+    deletions: Sequence[Deletion]
+    corrections: bool
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The chunks of one batch, and how it moves their partitions."""
+
+    chunks: Sequence[Chunk]
+    advances: Mapping[Place, Advance]
 
 
 @dataclass(slots=True)
 class Progress:
-    """One assigned partition: the warehouse's offset, what was read since, whether it was all."""
+    """One partition: the warehouse's offset, what was read since, whether it was all there is."""
 
     expected: int
     following: int
-    records: int = 0
-    rows: list[LoadedRow] = field(default_factory=list, repr=False)
+    chunks: deque[Chunk] = field(default_factory=deque)
+    gathered: Gathered | None = None
     at_end: bool = False
 
 
 class Pending:
-    """What the next batch will hold, by partition, so that a revoked one can be dropped alone."""
+    """What the next batches will hold."""
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, limits: Limits) -> None:
         """Start without partitions."""
-        self._topic = topic
-        self._partitions: dict[int, Progress] = {}
-        self._assigned = False
+        self._limits = limits
+        self._partitions: dict[Place, Progress] = {}
+        self._count = 0
+        self._gathered_records = 0
+        self._gathered_size = 0
         self.records = 0
-        """Records read since the last batch, rows or not."""
+        """Records that wait, rows or not."""
+        self.size = 0
+        """Their bytes, as they came from Kafka."""
 
-    def assign(self, offsets: dict[int, int]) -> None:
-        """Add partitions and the offsets the warehouse has for them."""
-        self._assigned = True
-        for partition, offset in offsets.items():
-            self._partitions[partition] = Progress(offset, offset)
+    # -- partitions -----------------------------------------------------------------------------
 
-    def revoke(self, partitions: list[int]) -> None:
-        """Drop partitions with all that was read of them; whoever has them now reads it again."""
-        for partition in partitions:
-            if (progress := self._partitions.pop(partition, None)) is not None:
-                self.records -= progress.records
+    def start(self, place: Place, expected: int, following: int) -> None:
+        """Add a partition: the offset the warehouse has, and the one it is read from."""
+        self._partitions[place] = Progress(expected, following)
 
-    def add(self, partition: int, offset: int, row: LoadedRow | None) -> None:
-        """Take the record at ``offset``; None if there is no row in it."""
-        progress = self._partitions[partition]
-        progress.following = offset + 1
-        progress.records += 1
-        self.records += 1
-        if row is not None:
-            progress.rows.append(row)
+    def drop(self, places: Iterable[Place]) -> list[Chunk]:
+        """Forget partitions, and return the chunks that were read of them."""
+        dropped: list[Chunk] = []
+        for place in places:
+            if (progress := self._partitions.pop(place, None)) is not None:
+                self._forget(progress.gathered)
+                dropped += progress.chunks
+        self._discount(dropped)
+        return dropped
 
-    def reached_end(self, partition: int) -> None:
+    def positions(self) -> dict[Place, int]:
+        """Return the next offset to read of each partition."""
+        return {place: progress.following for place, progress in self._partitions.items()}
+
+    def reached_end(self, place: Place) -> None:
         """Note that all there was has been read."""
-        if partition in self._partitions:
-            self._partitions[partition].at_end = True
+        if place in self._partitions:
+            self._partitions[place].at_end = True
 
     @property
     def caught_up(self) -> bool:
-        """Whether partitions were assigned and all of them have been read to their ends."""
-        return self._assigned and all(progress.at_end for progress in self._partitions.values())
+        """Whether every partition has been read to its end."""
+        return all(progress.at_end for progress in self._partitions.values())
 
-    def batch(self, loaded_at: Micros) -> Batch:
-        """Return what was read since the last batch."""
-        read = {
-            partition: progress
-            for partition, progress in self._partitions.items()
-            if progress.records
-        }
-        return Batch(
-            topic=self._topic,
-            rows=[row for progress in read.values() for row in progress.rows],
-            advances={
-                partition: Advance(progress.expected, progress.following)
-                for partition, progress in read.items()
+    # -- records --------------------------------------------------------------------------------
+
+    def gather(self, place: Place, offset: int, size: int, now: float) -> Gathered | None:
+        """Take the record at ``offset`` and return what its row is to be added to.
+
+        Returns:
+            None if the partition is not one of ours any more.
+        """
+        progress = self._partitions.get(place)
+        if progress is None:
+            return None
+        if (gathered := progress.gathered) is None:
+            gathered = progress.gathered = Gathered(offset, now)
+        progress.following = gathered.following = offset + 1
+        gathered.records += 1
+        gathered.size += size
+        self._gathered_records += 1
+        self._gathered_size += size
+        self.records += 1
+        self.size += size
+        return gathered
+
+    def crowded(self) -> Place | None:
+        """Return the partition whose rows have to become a chunk now, if any have to."""
+        limits = self._limits
+        if (
+            self._gathered_records < limits.chunk_rows and self._gathered_size < limits.chunk_bytes
+        ) or not self._gathered_records:
+            return None
+        return max(self._partitions, key=self._gathered_in)
+
+    def gathered_places(self) -> list[Place]:
+        """Return the partitions that have records which are no chunk yet."""
+        return [place for place, progress in self._partitions.items() if progress.gathered]
+
+    def cut(self, place: Place) -> tuple[int, Gathered]:
+        """Return what was gathered of a partition, and the number of its first row.
+
+        :meth:`put` has to follow, with the chunk that is made of it.
+        """
+        progress = self._partitions[place]
+        gathered, progress.gathered = progress.gathered, None
+        assert gathered is not None
+        self._gathered_records -= gathered.records
+        self._gathered_size -= gathered.size
+        first, self._count = self._count, self._count + gathered.records
+        return first, gathered
+
+    def put(self, chunk: Chunk) -> None:
+        """Add the chunk that was made of what :meth:`cut` returned."""
+        self._partitions[chunk.place].chunks.append(chunk)
+
+    # -- batches --------------------------------------------------------------------------------
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is enough for a batch."""
+        return self.records >= self._limits.batch_rows or self.size >= self._limits.batch_bytes
+
+    def oldest(self) -> float | None:
+        """Return when the record came that has waited longest, in the clock's seconds."""
+        waiting: list[float] = []
+        for progress in self._partitions.values():
+            if progress.chunks:
+                waiting.append(progress.chunks[0].since)
+            elif progress.gathered is not None:
+                waiting.append(progress.gathered.since)
+        return min(waiting, default=None)
+
+    def chunks(self) -> set[Chunk]:
+        """Return the chunks that wait."""
+        return {chunk for progress in self._partitions.values() for chunk in progress.chunks}
+
+    def seal(self) -> Sealed:
+        """Return the next batch: the oldest chunks, as many as the limits allow and one at least.
+
+        The chunks stay; :meth:`loaded` removes them.
+        """
+        chunks = sorted(
+            (chunk for progress in self._partitions.values() for chunk in progress.chunks),
+            key=lambda chunk: chunk.first,
+        )
+        taken: list[Chunk] = []
+        records = size = 0
+        for chunk in chunks:
+            records += chunk.records
+            size += chunk.size
+            if taken and (records > self._limits.batch_rows or size > self._limits.batch_bytes):
+                break
+            taken.append(chunk)
+        following = {chunk.place: chunk.following for chunk in taken}
+        return Sealed(
+            taken,
+            {
+                place: Advance(self._partitions[place].expected, offset)
+                for place, offset in following.items()
             },
-            loaded_at=loaded_at,
         )
 
-    def loaded(self) -> None:
-        """Start the next batch: what the last one held is in the warehouse."""
-        for progress in self._partitions.values():
-            progress.expected = progress.following
-            progress.records = 0
-            progress.rows = []
-        self.records = 0
+    def loaded(self, sealed: Sealed) -> None:
+        """Remove what the warehouse has; partitions that were dropped meanwhile are passed over."""
+        done = set(sealed.chunks)
+        for place, advance in sealed.advances.items():
+            progress = self._partitions.get(place)
+            if progress is None or not progress.chunks or progress.chunks[0] not in done:
+                continue
+            removed: list[Chunk] = []
+            while progress.chunks and progress.chunks[0] in done:
+                removed.append(progress.chunks.popleft())
+            progress.expected = advance.following
+            self._discount(removed)
+
+    def is_in(self, sealed: Sealed, stored: Mapping[Place, int]) -> bool:
+        """Return whether the warehouse's offsets say that it has a batch."""
+        return bool(sealed.advances) and all(
+            stored.get(place, 0) == advance.following for place, advance in sealed.advances.items()
+        )
+
+    def moved(self, stored: Mapping[Place, int]) -> list[Place]:
+        """Return the partitions that are elsewhere in the warehouse than is thought here."""
+        return [
+            place
+            for place, progress in self._partitions.items()
+            if stored.get(place, 0) != progress.expected
+        ]
+
+    # -------------------------------------------------------------------------------------------
+
+    def _gathered_in(self, place: Place) -> int:
+        gathered = self._partitions[place].gathered
+        return gathered.records if gathered else 0
+
+    def _forget(self, gathered: Gathered | None) -> None:
+        if gathered is not None:
+            self._gathered_records -= gathered.records
+            self._gathered_size -= gathered.size
+            self.records -= gathered.records
+            self.size -= gathered.size
+
+    def _discount(self, chunks: Iterable[Chunk]) -> None:
+        for chunk in chunks:
+            self.records -= chunk.records
+            self.size -= chunk.size
