@@ -21,9 +21,11 @@ __all__ = ["LoadedUpToSensor"]
 class LoadedUpToSensor(BaseSensorOperator):
     """Waits until every event received up to a moment is in the warehouse.
 
-    That is so when events from beyond the moment are loaded of every partition; or when the loader
-    topic is read to its end, ``settle`` after the moment. The latter is what ends the wait where
-    no event comes any more. Pushes the loader's figures to XCom.
+    That is so when every row that was put on the loader topic up to ``settle`` after the moment is
+    loaded, of every partition; or, where the topic is read to its end, once that time has come.
+    Pushes the loader's figures to XCom.
+
+    It waits for a loader, so there has to be one: that runs for ever, or runs after that time.
 
     Args:
         up_to: The moment, mostly ``{{ data_interval_end }}``. Templated.

@@ -29,8 +29,7 @@ class LoadStatus:
         caught_up: Whether everything on the topic is in the warehouse.
         lag_rows: Rows on the topic that are not in the warehouse.
         lag_seconds: How long the oldest of them has waited; None when it is not known.
-        received_up_to: Events received up to then are in the warehouse, of every partition; None
-            when nothing is loaded yet.
+        received_up_to: When the last event that is loaded was received; None before the first.
         loaded: How far each partition is loaded, those of the deletions among them.
         ends: Where each of them ended.
     """
@@ -44,13 +43,16 @@ class LoadStatus:
     ends: tuple[Mark, ...]
 
     def reaches(self, moment: datetime, settle: timedelta) -> bool:
-        """Return whether what was received up to ``moment`` is loaded.
+        """Return whether events received up to ``moment`` are loaded.
 
-        Either events from beyond it are in the warehouse, or there are none: the topic is read to
-        its end, ``settle`` after the moment, so that what was under way then had time to arrive.
+        What was put on the topic before its oldest row that is not loaded is loaded. ``settle`` is
+        what an event may take from its receipt to the topic.
         """
-        beyond = self.received_up_to is not None and self.received_up_to >= moment
-        return beyond or (self.caught_up and self.asked_at >= moment + settle)
+        if self.caught_up:
+            return self.asked_at >= moment + settle
+        if self.lag_seconds is None:
+            return False
+        return self.asked_at - timedelta(seconds=self.lag_seconds) >= moment + settle
 
     def has_passed(self, marks: Sequence[Mark]) -> bool:
         """Return whether everything before ``marks`` is carried out in the warehouse."""

@@ -20,8 +20,9 @@ from streamproc_airflow.triggers import (
 )
 
 UP_TO = "2026-01-31T06:00:00+00:00"
-EARLY = status(caught_up=False, lag_rows=9, received_up_to="2026-01-31T05:00:00Z")
-LATE = status(caught_up=False, lag_rows=4, received_up_to="2026-01-31T06:00:01Z")
+YEARS = 1e9
+EARLY = status(caught_up=False, lag_rows=9, lag_seconds=YEARS)
+LATE = status(caught_up=False, lag_rows=4, lag_seconds=0.5)
 
 
 def loaded_up_to(poll_seconds: float = 0.01) -> LoadedUpToTrigger:
@@ -60,8 +61,8 @@ def test_a_trigger_asks_until_the_moment_is_reached_and_tells_it_once(stand_in: 
         "status": "done",
         "caught_up": False,
         "lag_rows": 4,
-        "lag_seconds": 0.0,
-        "received_up_to": "2026-01-31T06:00:01+00:00",
+        "lag_seconds": 0.5,
+        "received_up_to": "2026-01-31T06:00:00+00:00",
     }
     assert stand_in.arguments == [["load", "status", "--json"]] * 3
 
