@@ -1,4 +1,4 @@
-"""The reference of settings, operators, steps and kinds of columns in the README, made from the code.
+"""The parts of the README that are made from the code: settings, operators, steps, kinds of columns.
 
 python tests/docs/reference.py    writes it into the README
 """
