@@ -1,4 +1,4 @@
-"""The parts of the README that are made from the code: settings, operators, steps, kinds of columns.
+"""The parts of the README that are made from the code: settings, operators, steps, kinds.
 
 python tests/docs/reference.py    writes it into the README
 """
