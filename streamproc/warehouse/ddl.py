@@ -111,16 +111,12 @@ def loads(dialect: Dialect, since: Micros) -> Statement:
 
 def to_loads(rows: Sequence[tuple[Any, ...]]) -> list[Load]:
     """Return the answer to :func:`loads`."""
-    return [
-        Load(
-            loader,
-            Micros(int(loaded_at)),
-            *(int(count) for count in numbers[:5]),
-            None if numbers[5] is None else Micros(int(numbers[5])),
-            float(numbers[6]),
-        )
-        for loader, loaded_at, *numbers in rows
-    ]
+    return [Load._make((*map(_number, row[:-1]), float(row[-1]))) for row in rows]
+
+
+def _number(value: Any) -> Any:
+    # A warehouse may answer with decimals; the loader's name stays as it is.
+    return value if value is None or isinstance(value, str) else int(value)
 
 
 def _column(dialect: Dialect, name: str, kind: Kind, options: Mapping[Kind, str]) -> str:
@@ -143,7 +139,7 @@ def _change(
         case Widen():
             name = quoted([change.column])
             value = converted(dialect, name, change.before, change.after)
+            after = dialect.types[change.after]
             return "widen", [
-                f"ALTER TABLE {table} ALTER COLUMN {name}"
-                f" SET DATA TYPE {dialect.types[change.after]} USING {value}"
+                f"ALTER TABLE {table} ALTER {name} SET DATA TYPE {after} USING {value}"
             ]

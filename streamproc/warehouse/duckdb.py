@@ -1,18 +1,30 @@
-"""The DuckDB sink: one file, one writer, rows and offsets in one transaction."""
+"""The DuckDB sink: one file, one writer; what is staged is Arrow, read as it is inserted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 import structlog
 
 from streamproc.errors import ConfigError, Problem, RetryableError
-from streamproc.warehouse.rows import LoadedRow
-from streamproc.warehouse.sink import Batch, LoadResult, OffsetsMovedError
+from streamproc.events import Micros
+from streamproc.settings import LoaderSettings
+from streamproc.warehouse import ddl
+from streamproc.warehouse.arrow import TYPES
+from streamproc.warehouse.dialect import Dialect
+from streamproc.warehouse.dialects import DUCKDB
+from streamproc.warehouse.kinds import Kind
+from streamproc.warehouse.schema import AddColumns, Change, Columns, CreateTable, Schema, Widen
+from streamproc.warehouse.sink import Batch, Frame, Load, LoadResult, Place
+from streamproc.warehouse.standard import LOADED, ROW, SYSTEM, USERS
+from streamproc.warehouse.statements import DISCARDS, MESSAGES, WORK, Statement, Ways
+from streamproc.warehouse.transaction import Target, check_schema, load_staged
 
 __all__ = ["DuckDBSink", "open_duckdb"]
 
@@ -23,123 +35,129 @@ CHECKPOINT_BYTES: Final = "256MB"
 of 10,000 rows ends in a checkpoint: 68,000 rows/s where 256 MB give 86,000 (1 M rows of 1.3 KB, one
 thread). A loader that was killed replays at most this much."""
 
-# zstd is named because DuckDB, left to choose, takes 34 s for those 1 M rows instead of 15 s, for
-# a file four times as large.
-TABLES: Final = """
-CREATE TABLE IF NOT EXISTS events (
-  message_id VARCHAR PRIMARY KEY,
-  "type" VARCHAR NOT NULL,
-  event VARCHAR,
-  user_id VARCHAR,
-  anonymous_id VARCHAR,
-  identity_id VARCHAR,
-  original_timestamp TIMESTAMPTZ,
-  sent_at TIMESTAMPTZ,
-  received_at TIMESTAMPTZ NOT NULL,
-  "timestamp" TIMESTAMPTZ NOT NULL,
-  payload JSON NOT NULL USING COMPRESSION zstd,
-  manifest JSON NOT NULL USING COMPRESSION zstd,
-  ruleset VARCHAR NOT NULL,
-  source_topic VARCHAR NOT NULL,
-  source_partition INTEGER NOT NULL,
-  source_offset BIGINT NOT NULL,
-  loaded_at TIMESTAMPTZ NOT NULL
-);
-CREATE TABLE IF NOT EXISTS streamproc_offsets (
-  topic VARCHAR,
-  "partition" INTEGER,
-  next_offset BIGINT NOT NULL,
-  PRIMARY KEY (topic, "partition")
-);
+OPTIONS: Final = {Kind.JSON: "USING COMPRESSION zstd"}
+"""Of columns. Left to choose, DuckDB takes 34 s for those 1 M rows instead of 15 s, for a file four
+times as large."""
+
+KINDS: Final = {
+    "BOOLEAN": Kind.BOOLEAN,
+    "BIGINT": Kind.INTEGER,
+    "DOUBLE": Kind.FLOAT,
+    "DATE": Kind.DATE,
+    "TIMESTAMP WITH TIME ZONE": Kind.TIMESTAMP,
+    "JSON": Kind.JSON,
+}
+"""By the types DuckDB reports; any other, that somebody else has made, takes text."""
+
+READ_OFTEN: Final = (MESSAGES, USERS)
+"""Frames that are read by several statements: they become temporary tables, in the connection's
+memory; the others are read from Arrow once, as they are inserted."""
+
+ARRIVING: Final = "streamproc_arriving"
+
+COLUMNS: Final = """
+SELECT table_name, column_name, data_type FROM duckdb_columns()
+WHERE database_name = current_database() AND schema_name = 'main' AND NOT internal
+AND table_oid IN (SELECT table_oid FROM duckdb_tables() WHERE NOT temporary)
+ORDER BY table_oid, column_index
 """
 
-# The dedupe is the primary key's: 10,000 rows take 0.08 s in an empty table, 0.13 s with 1 M there.
-# An anti-join without a key reads every message_id once a batch: 0.035 s and 0.06 s, 0.024 s more
-# with every further million, so slower from some 4 M on, and nothing but our own query would keep
-# message_id unique. What the key costs is 150 bytes of file a row.
-INSERT: Final = (
-    "INSERT INTO events SELECT *, make_timestamptz(?) FROM incoming ON CONFLICT DO NOTHING"
-)
-ADVANCE: Final = """
-INSERT INTO streamproc_offsets VALUES (?, ?, ?)
-ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset
-"""
 
-MOMENT: Final = pa.timestamp("us", tz="UTC")
-COLUMNS: Final = pa.schema(
-    [
-        ("message_id", pa.string()),
-        ("type", pa.string()),
-        ("event", pa.string()),
-        ("user_id", pa.string()),
-        ("anonymous_id", pa.string()),
-        ("identity_id", pa.string()),
-        ("original_timestamp", MOMENT),
-        ("sent_at", MOMENT),
-        ("received_at", MOMENT),
-        ("timestamp", MOMENT),
-        ("payload", pa.string()),
-        ("manifest", pa.string()),
-        ("ruleset", pa.string()),
-        ("source_topic", pa.string()),
-        ("source_partition", pa.int32()),
-        ("source_offset", pa.int64()),
-    ]
-)
-"""The fields of :class:`~streamproc.warehouse.rows.LoadedRow`, in its order and the table's."""
-
-
-def open_duckdb(file: Path) -> DuckDBSink:
+def open_duckdb(settings: LoaderSettings) -> DuckDBSink:
     """Open the database, make its tables if they are not there, and return the sink on it.
 
     Raises:
-        ConfigError: ``file`` is in no folder, or is something else than a database.
+        ConfigError: The file is in no folder, or is something else than a database.
         RetryableError: Another process has it, or it cannot be opened now.
     """
+    file = settings.duckdb_file
     if not file.parent.is_dir():
         raise ConfigError(Problem(str(file), "", "its folder does not exist"))
     try:
         connection = duckdb.connect(str(file), config={"checkpoint_threshold": CHECKPOINT_BYTES})
-        connection.execute(TABLES)
+        connection.execute("SET TimeZone = 'UTC'")
+        for statement in ddl.system_statements(DUCKDB):
+            connection.execute(statement.sql)
     except duckdb.Error as error:
         text = str(error)
         if "not a valid DuckDB" in text:
             raise ConfigError(Problem(str(file), "", "is no DuckDB database")) from None
         reason = "is open in another process" if "lock" in text else "cannot be opened"
         raise RetryableError(f"{file} {reason}") from None
-    return DuckDBSink(connection, file)
+    return DuckDBSink(connection, file, settings.dedupe_hours)
 
 
 class DuckDBSink:
     """A :class:`~streamproc.warehouse.sink.Sink` on an open database."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, file: Path, dedupe_hours: int
+    ) -> None:
         """Take over ``connection``; ``file`` is for messages."""
         self._connection = connection
         self._file = file
+        self._dedupe_hours = dedupe_hours
+        # Nobody else can change the tables while the file is open here, and asking takes longer
+        # than a small load where there are thousands of columns.
+        self._known: Schema | None = None
 
-    def offsets(self, topic: str) -> Mapping[int, int]:
-        """Return, by partition, the next offset to load."""
-        try:
-            return self._offsets(topic)
-        except duckdb.Error as error:
-            raise self._retryable(error) from None
+    @property
+    def dialect(self) -> Dialect:
+        """Return how names and types are written here."""
+        return DUCKDB
+
+    def offsets(self) -> Mapping[Place, int]:
+        """Return the next offset to load, by partition."""
+        return ddl.to_offsets(self.fetch(ddl.offsets(DUCKDB)))
+
+    def schema(self) -> Schema:
+        """Return the tables of events as they are."""
+        if self._known is None:
+            known: dict[str, dict[str, Kind]] = {}
+            for table, column, type_ in self.fetch(Statement("schema", COLUMNS)):
+                known.setdefault(table, {})[column] = KINDS.get(type_, Kind.STRING)
+            self._known = {name: known[name] for name in known if name not in SYSTEM}
+        return self._known
+
+    def statements(self, changes: Sequence[Change]) -> list[str]:
+        """Return what :meth:`change` would say."""
+        return [statement.sql for statement in self._statements(changes)]
+
+    def change(self, changes: Sequence[Change]) -> None:
+        """Change tables, all of it or nothing."""
+        known = self.schema()
+        due = [change for change in changes if not _is_made(known, change)]
+        self._known = None
+        with self._transaction():
+            for statement in self._statements(due):
+                self.run(statement)
 
     def load(self, batch: Batch) -> LoadResult:
         """Load ``batch`` in one transaction."""
-        rows = _first_of_each(batch.rows)
-        try:
-            self._connection.begin()
-            self._advance(batch)
-            inserted = self._insert(rows, batch.loaded_at) if rows else 0
-            self._connection.commit()
-        except duckdb.Error as error:
-            self._roll_back()
-            raise self._retryable(error) from None
-        except BaseException:
-            self._roll_back()
-            raise
-        return LoadResult(inserted, len(batch.rows) - inserted)
+        started = time.perf_counter()
+        known = self.schema()
+        check_schema(known, batch)
+        names = {table: f"streamproc_staged_{n}" for n, table in enumerate([*WORK, *batch.frames])}
+        ways = Ways(DUCKDB, names.__getitem__, self._dedupe_hours, batch.loaded_at)
+        target = Target(ways, known, lambda: time.perf_counter() - started)
+        with self._staged(batch, ways), self._transaction():
+            result = load_staged(batch, target, self)
+        return result._replace(seconds=target.seconds())
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the rows of each table."""
+        ours = [name for name, columns in self.schema().items() if LOADED in columns]
+        tables = [*ours, MESSAGES, DISCARDS]
+        asked = (self.fetch(statement) for statement in ddl.counts(DUCKDB, tables))
+        return {tables[number]: rows for answer in asked for number, rows in answer}
+
+    def loads(self, since: Micros) -> Sequence[Load]:
+        """Return the batches loaded from ``since`` on."""
+        return ddl.to_loads(self.fetch(ddl.loads(DUCKDB, since)))
+
+    def clean(self) -> int:
+        """Return 0: what is staged lives in a connection's memory, and goes with it."""
+        return 0
 
     def close(self) -> None:
         """Write what is in the log into the tables, and let go of the file."""
@@ -149,38 +167,68 @@ class DuckDBSink:
             # Every batch is durable in the log already; the next to open the file reads it there.
             log.warning("warehouse not tidied on closing", file=str(self._file))
 
-    def _offsets(self, topic: str) -> dict[int, int]:
-        query = 'SELECT "partition", next_offset FROM streamproc_offsets WHERE topic = ?'
-        return dict(self._connection.execute(query, [topic]).fetchall())
+    def run(self, statement: Statement) -> int:
+        """Run ``statement`` and return how many rows it has changed."""
+        answer = self.fetch(statement)
+        return int(answer[0][0]) if answer else 0
 
-    def _advance(self, batch: Batch) -> None:
-        stored = self._offsets(batch.topic)
-        for partition, (expected, following) in batch.advances.items():
-            if stored.get(partition, 0) != expected:
-                raise OffsetsMovedError(f"another loader moved {batch.topic}[{partition}]")
-            self._connection.execute(ADVANCE, [batch.topic, partition, following])
-
-    def _insert(self, rows: Sequence[LoadedRow], loaded_at: int) -> int:
-        arrays = [
-            pa.array(column, type=kind)
-            for column, kind in zip(zip(*rows, strict=True), COLUMNS.types, strict=True)
-        ]
-        self._connection.register("incoming", pa.Table.from_arrays(arrays, schema=COLUMNS))
+    def fetch(self, statement: Statement) -> Sequence[tuple[Any, ...]]:
+        """Run the query and return its rows."""
         try:
-            counted = self._connection.execute(INSERT, [loaded_at]).fetchone()
-        finally:
-            self._connection.unregister("incoming")
-        assert counted is not None
-        return int(counted[0])
+            return self._connection.execute(statement.sql, statement.parameters).fetchall()
+        except duckdb.Error as error:
+            raise self._retryable(statement.name, error) from None
+
+    def _statements(self, changes: Sequence[Change]) -> Iterator[Statement]:
+        for change in changes:
+            yield from ddl.change_statements(DUCKDB, change, OPTIONS)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self.run(Statement("begin", "BEGIN"))
+        try:
+            yield
+            self.run(Statement("commit", "COMMIT"))
+        except BaseException:
+            self._roll_back()
+            raise
 
     def _roll_back(self) -> None:
         try:
-            self._connection.rollback()
+            self._connection.execute("ROLLBACK")
         except duckdb.Error:
             # Nothing to roll back: DuckDB has done it, or has given up on the connection.
             return
 
-    def _retryable(self, error: duckdb.Error) -> RetryableError:
+    @contextmanager
+    def _staged(self, batch: Batch, ways: Ways) -> Iterator[None]:
+        names = [ways.staged(table) for table in (*WORK, *batch.frames)]
+        try:
+            for table, columns in WORK.items():
+                types = ddl.column_types(DUCKDB, columns, {})
+                self._make(table, f"CREATE TEMP TABLE {ways.stage(table)} ({types})")
+            for table, frame in batch.frames.items():
+                if table in READ_OFTEN:
+                    self._connection.register(ARRIVING, _reader(frame))
+                    self._make(table, f"CREATE TEMP TABLE {ways.stage(table)} AS FROM {ARRIVING}")
+                else:
+                    self._connection.register(ways.staged(table), _reader(frame))
+            yield
+        finally:
+            self._unstage(names)
+
+    def _make(self, table: str, sql: str) -> None:
+        self.run(Statement(f"stage {table}", sql))
+
+    def _unstage(self, names: Sequence[str]) -> None:
+        try:
+            for name in (*names, ARRIVING):
+                self._connection.unregister(name)
+                self._connection.execute(f'DROP TABLE IF EXISTS temp."{name}"')
+        except duckdb.Error:
+            log.warning("staged rows not dropped", file=str(self._file))
+
+    def _retryable(self, step: str, error: duckdb.Error) -> RetryableError:
         # DuckDB's text may quote a row: it is looked at, not told.
         if "Could not write" in str(error):
             reason = "cannot be written, is there space left?"
@@ -188,8 +236,22 @@ class DuckDBSink:
             reason = "was changed by another transaction"
         else:
             reason = f"does not take the batch ({type(error).__name__})"
-        return RetryableError(f"{self._file} {reason}")
+        return RetryableError(f"{self._file} {reason}: {step}")
 
 
-def _first_of_each(rows: Sequence[LoadedRow]) -> list[LoadedRow]:
-    return list({row.message_id: row for row in reversed(rows)}.values())[::-1]
+def _reader(frame: Frame) -> pa.RecordBatchReader:
+    fields = [(ROW, pa.int64()), *((name, TYPES[kind]) for name, kind in frame.columns.items())]
+    schema = pa.schema(fields)
+    batches = (part for table in frame.read() for part in table.cast(schema).to_batches())
+    return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+def _is_made(known: Schema, change: Change) -> bool:
+    there: Columns = known.get(change.table, {})
+    match change:
+        case CreateTable():
+            return change.table in known
+        case AddColumns():
+            return change.columns.keys() <= there.keys()
+        case Widen():
+            return there.get(change.column) is not change.before
