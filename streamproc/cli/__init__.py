@@ -35,6 +35,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("streamproc.cli.demo:demo", "Show the whole way of an event on an embedded broker."),
     "worker": ("streamproc.cli.worker:worker", "Run a worker: raw topic to loader topic."),
     "load": ("streamproc.cli.load:load", "Run a loader: loader topic to warehouse."),
+    "reprocess": (
+        "streamproc.cli.reprocess:reprocess",
+        "Read past events again, and correct their rows.",
+    ),
     "redact": ("streamproc.cli.redact:redact", "Redact JSON lines, offline."),
     "scan": (
         "streamproc.cli.scan:scan",

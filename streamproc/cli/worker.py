@@ -22,11 +22,12 @@ def worker(ctx: click.Context) -> None:
     """
     from streamproc import telemetry
     from streamproc.assemble import load_key_ring, make_pipeline
+    from streamproc.flow import Flow, Output
     from streamproc.identity import View
     from streamproc.kafka.links import LinkReader
     from streamproc.kafka.registry import wait_for_row_codec
     from streamproc.kafka.topics import wait_for_topics
-    from streamproc.worker import Flow, build_app, run_app
+    from streamproc.worker import build_app, run_app
 
     settings = settings_of(ctx).settings
     telemetry.configure(settings.log)
@@ -36,7 +37,7 @@ def worker(ctx: click.Context) -> None:
     rows = wait_for_row_codec(settings.registry, settings.topics.load)
     links = LinkReader(settings.kafka.brokers, settings.topics.links, view.add)
     links.start()
-    flow = Flow(pipeline, links, settings, rows)
+    flow = Flow(pipeline, links, settings, Output(rows))
     code = run_app(build_app(settings, flow), flow)
     links.stop(settings.worker.shutdown_seconds)
     sys.exit(code)

@@ -1,0 +1,110 @@
+"""``streamproc reprocess``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from streamproc.cli import counted, settings_of
+
+if TYPE_CHECKING:
+    from streamproc.events import Micros
+    from streamproc.flow import Flow
+    from streamproc.settings import Settings
+
+__all__ = ["reprocess"]
+
+
+class Moment(click.ParamType):
+    """A moment in ISO 8601; UTC where it does not say."""
+
+    name = "moment"
+
+    def convert(
+        self, value: datetime | str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the moment with its time zone."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail("expected a moment such as 2026-01-31T09:00:00Z", param, ctx)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+@click.command()
+@click.option("--since", type=Moment(), required=True, help="From the first record of then on.")
+@click.option("--until", type=Moment(), help="Up to the first record of then. [default: now]")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as a JSON object.")
+@click.pass_context
+def reprocess(ctx: click.Context, since: datetime, until: datetime | None, as_json: bool) -> None:
+    """Read past events again, and correct their rows.
+
+    For rules that have changed: events of the raw topic, by the time they were written to it, go
+    through the rules, keys and tracking plan in force now, and their rows replace those of the same
+    message ids in the warehouse. May be interrupted and begun again. An event that is dropped or
+    becomes a dead letter now keeps the row it has: `streamproc load delete` deletes people's.
+    """
+    from streamproc.errors import ConfigError, Problem
+    from streamproc.telemetry import configure
+
+    if until is not None and until <= since:
+        raise ConfigError(Problem("command line", "--until", "expected a moment after --since"))
+    settings = settings_of(ctx).settings
+    configure(settings.log)
+    complete, flow = _run(settings, _micros(since), None if until is None else _micros(until))
+    totals = flow.totals
+    if as_json:
+        moments = {"since": since.isoformat(), "until": until and until.isoformat()}
+        click.echo(json.dumps({"complete": complete, **moments, **totals.keys()}))
+    else:
+        click.echo(
+            f"{counted(totals.events, 'event')} read again: {counted(totals.rows, 'row')} to "
+            f"correct, {counted(totals.dead.total(), 'dead letter')}, "
+            f"{totals.dropped.total():,} dropped."
+        )
+    if not complete:
+        raise click.ClickException("interrupted; begin again to correct the rest")
+    sys.exit(0)
+
+
+def _run(settings: Settings, since: Micros, until: Micros | None) -> tuple[bool, Flow]:
+    """Return whether all of it was read again, and what did it."""
+    import signal
+
+    from streamproc.assemble import load_key_ring, make_pipeline
+    from streamproc.flow import Flow, Output
+    from streamproc.identity import View
+    from streamproc.kafka.links import LinkReader
+    from streamproc.kafka.ranges import RangeReader
+    from streamproc.kafka.registry import wait_for_row_codec
+    from streamproc.kafka.topics import wait_for_topics
+    from streamproc.reprocess import reprocess
+
+    view = View()
+    pipeline = make_pipeline(settings, load_key_ring(settings), view)
+    wait_for_topics(settings)
+    rows = wait_for_row_codec(settings.registry, settings.topics.load)
+    signals: list[int] = []  # not an Event: its lock may be held when a signal comes
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: signals.append(received))
+    links = LinkReader(settings.kafka.brokers, settings.topics.links, view.add)
+    links.start()
+    flow = Flow(pipeline, links, settings, Output(rows, corrections=True))
+    try:
+        with RangeReader(settings.kafka.brokers, settings.topics.raw, since, until) as reader:
+            return reprocess(reader, flow, settings, lambda: bool(signals)), flow
+    finally:
+        flow.close()
+        links.stop(settings.worker.shutdown_seconds)
+
+
+def _micros(moment: datetime) -> Micros:
+    from streamproc.events import Micros
+
+    return Micros(round(moment.timestamp() * 1_000_000))

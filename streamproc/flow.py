@@ -1,0 +1,194 @@
+"""The way of a batch with Kafka at its end: from records to acknowledged messages.
+
+What the worker does with the batches of its partitions, and ``streamproc reprocess`` with those of
+a time that is past: rows, dead letters and identity links are sent, and everything counts only when
+the broker has acknowledged all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+
+from streamproc.deadletters import dead_letter
+from streamproc.errors import EventError, RetryableError
+from streamproc.events import DeadLetter, Dropped, Record, Row
+from streamproc.kafka.codecs import (
+    ROW,
+    Codec,
+    encode_dead_letter,
+    encode_link,
+    encode_row,
+    link_key,
+)
+from streamproc.kafka.links import LinkReader
+from streamproc.kafka.producer import BatchProducer, Outgoing
+from streamproc.pipeline import Pipeline
+from streamproc.settings import Settings, TopicSettings
+from streamproc.telemetry import Totals
+
+__all__ = ["Flow", "Output"]
+
+log = structlog.get_logger()
+
+LINKS_SECONDS = 60.0
+"""How long a newly assigned partition may wait for the identity links of its previous owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How rows are written.
+
+    Attributes:
+        rows: Their codec.
+        corrections: Whether they replace the rows of the same message ids in the warehouse.
+    """
+
+    rows: Codec = ROW
+    corrections: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a batch became: messages to send, and what to count when they are acknowledged."""
+
+    messages: Sequence[Outgoing]
+    sources: Sequence[Record | None]
+    """For each message the record it was made of; None for an identity link."""
+    totals: Totals
+
+
+class Flow:
+    """The way of batches, from records to acknowledged messages."""
+
+    def __init__(
+        self, pipeline: Pipeline, links: LinkReader, settings: Settings, output: Output = Output()
+    ) -> None:
+        """Keep the parts; nothing is started."""
+        self._output = output
+        self.totals = Totals()
+        self._told = 0
+        self._apart = asyncio.Lock()
+        self._pipeline = pipeline
+        self._links = links
+        self._topics: TopicSettings = settings.topics
+        self._retries = settings.worker.retries
+        # One thread: the pipeline is written for one caller at a time, and the event loop stays
+        # free to serve Kafka while a batch is computed.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
+
+    async def catch_up(self) -> None:
+        """Return when all identity links that are in their topic now are known.
+
+        To be called before the first records of a partition. Its previous owner's links were
+        acknowledged before its offsets were committed, so they are in the topic by then.
+
+        Raises:
+            RetryableError: They could not be read to their end in time.
+        """
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(self._links.caught_up()), LINKS_SECONDS)
+        except TimeoutError:
+            raise RetryableError("the identity links could not be read to their end") from None
+
+    async def process(self, records: Sequence[Record], producer: BatchProducer) -> None:
+        """Take ``records`` all the way; return when everything made of them is acknowledged.
+
+        Raises:
+            RetryableError: Kafka did not take it, after all retries.
+        """
+        loop = asyncio.get_running_loop()
+        prepared = await loop.run_in_executor(self._thread, self._prepare, records)
+        refused = await self._send_apart(prepared.messages, producer)
+        if refused:
+            letters = [self._refused_letter(prepared, index) for index in refused]
+            if await self._send(letters, producer):
+                raise RetryableError("the topic of dead letters refuses them")
+        self._count(prepared.totals, refused=len(refused))
+
+    async def tell_progress(self) -> None:
+        """Log the totals, if there is something new to tell."""
+        if self.totals.events != self._told:
+            self._told = self.totals.events
+            log.info("worker progress", **self.totals.keys())
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown()
+
+    def _prepare(self, records: Sequence[Record]) -> Prepared:
+        result = self._pipeline.run(records)
+        topics, totals = self._topics, Totals(events=len(records))
+        messages = [
+            Outgoing(topics.links, link_key(link), encode_link(link))
+            for link in result.links
+            if link not in self._links.durable
+        ]
+        sources: list[Record | None] = [None] * len(messages)
+        for record, outcome in zip(records, result.outcomes, strict=True):
+            if isinstance(outcome, Row):
+                totals.rows += 1
+                messages.append(self._row_message(outcome))
+                sources.append(record)
+            elif isinstance(outcome, DeadLetter):
+                totals.dead[f"{outcome.stage}.{outcome.code}"] += 1
+                messages.append(self._letter_message(outcome))
+                sources.append(record)
+            else:
+                assert isinstance(outcome, Dropped)
+                totals.dropped[outcome.rule] += 1
+        return Prepared(messages, sources, totals)
+
+    def _row_message(self, row: Row) -> Outgoing:
+        if self._output.corrections:
+            row = row._replace(correction=True)
+        return Outgoing(self._topics.load, row.ordering_key, encode_row(row, self._output.rows))
+
+    def _letter_message(self, letter: DeadLetter) -> Outgoing:
+        key = "{}-{}-{}".format(*letter.origin)
+        return Outgoing(self._topics.dead, key.encode(), encode_dead_letter(letter))
+
+    def _refused_letter(self, prepared: Prepared, index: int) -> Outgoing:
+        record = prepared.sources[index]
+        assert record is not None, "a link of two tokens is never too large"
+        # Its sealed original may be what was too large: the raw topic still has it.
+        error = EventError("publish", "refused_by_broker")
+        return self._letter_message(
+            dead_letter(record, error, ruleset=self._pipeline.ruleset, seal=None)
+        )
+
+    async def _send_apart(
+        self, messages: Sequence[Outgoing], producer: BatchProducer
+    ) -> Sequence[int]:
+        """Send ``messages``; return the indexes of those that are refused on their own account."""
+        refused = await self._send(messages, producer)
+        # A broker that finds a batch of ours too large for its topic refuses all that is in it, and
+        # librdkafka makes one batch of what several tasks send at once: hence one by one, and one
+        # task at a time. Topics that `topics apply` made have room for any batch.
+        async with self._apart:
+            return [index for index in refused if await self._send([messages[index]], producer)]
+
+    async def _send(self, messages: Sequence[Outgoing], producer: BatchProducer) -> Sequence[int]:
+        loop = asyncio.get_running_loop()
+        for attempt in range(self._retries):
+            delivery = await loop.run_in_executor(self._thread, producer.send, messages, loop)
+            try:
+                return await delivery.wait()
+            except RetryableError as error:
+                if attempt + 1 == self._retries:
+                    raise
+                log.warning("batch was not delivered, sending it again", cause=str(error))
+                await asyncio.sleep(2**attempt)
+        raise AssertionError("settings ask for at least one try")
+
+    def _count(self, made: Totals, *, refused: int) -> None:
+        self.totals.events += made.events
+        self.totals.rows += made.rows - refused
+        self.totals.dead += made.dead
+        if refused:
+            self.totals.dead["publish.refused_by_broker"] += refused
+        self.totals.dropped += made.dropped

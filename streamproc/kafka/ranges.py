@@ -1,0 +1,164 @@
+"""Reads a stretch of time of a topic once more, beside whoever reads it anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from streamproc.errors import RetryableError
+from streamproc.events import Micros, Record
+from streamproc.kafka.clients import client_config
+from streamproc.kafka.reader import to_record
+
+__all__ = ["RangeReader", "Stretch"]
+
+ASK_SECONDS = 10.0
+NO_SUCH_RECORD = -1
+"""What a broker answers where no record is as late as it was asked for."""
+
+
+class Stretch(NamedTuple):
+    """What there is to read of one partition.
+
+    Attributes:
+        partition: Its number.
+        first: First offset to read.
+        following: One past the last.
+        cut: Whether older records are asked for that the topic does not have any more, or never
+            had.
+    """
+
+    partition: int
+    first: int
+    following: int
+    cut: bool
+
+
+class RangeReader:
+    """Reads, of every partition of a topic, the records of a time; a context manager.
+
+    By the records' timestamps: from the first record that is no older than ``since`` to the first
+    that is no older than ``until``, or to what was the end when the reader was made. Joins no group
+    and commits nothing.
+    """
+
+    def __init__(self, brokers: str, topic: str, since: Micros, until: Micros | None) -> None:
+        """Find out where to read.
+
+        Raises:
+            RetryableError: The brokers cannot be reached, or the topic is not there.
+        """
+        self._topic = topic
+        self._consumer = Consumer(
+            client_config(brokers, "reprocess")
+            | {
+                "group.id": "streamproc-reprocess",  # asked for by librdkafka
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+                "isolation.level": "read_committed",
+                "queued.max.messages.kbytes": 16_384,
+            }
+        )
+        try:
+            self.stretches: Sequence[Stretch] = self._find(since, until)
+        except KafkaException as error:
+            self._consumer.close()
+            raise RetryableError(f"{topic} cannot be read: {error.args[0].name()}") from None
+        self._left = {
+            each.partition: each for each in self.stretches if each.first < each.following
+        }
+        self._consumer.assign(
+            [TopicPartition(topic, each.partition, each.first) for each in self._left.values()]
+        )
+
+    @property
+    def done(self) -> bool:
+        """Whether all has been read."""
+        return not self._left
+
+    def read(self, most: int, seconds: float) -> list[Record]:
+        """Return up to ``most`` records, in the order of their partitions; waits for some.
+
+        Raises:
+            RetryableError: A partition cannot be read.
+        """
+        taken = map(self._taken, self._consumer.consume(most, seconds))
+        return [record for record in taken if record is not None]
+
+    def _taken(self, message: Message) -> Record | None:
+        partition, offset = message.partition(), message.offset()
+        assert partition is not None
+        assert offset is not None
+        if (error := message.error()) is not None:
+            if error.code() != KafkaError._PARTITION_EOF:
+                raise RetryableError(f"{self._topic} cannot be read: {error.name()}")
+            self._finish(partition)
+            return None
+        stretch = self._left.get(partition)
+        if stretch is None or offset >= stretch.following:
+            self._finish(partition)
+            return None
+        if offset + 1 == stretch.following:
+            self._finish(partition)
+        return to_record(message)
+
+    def _finish(self, partition: int) -> None:
+        if self._left.pop(partition, None) is not None:
+            self._consumer.pause([TopicPartition(self._topic, partition)])
+
+    def _find(self, since: Micros, until: Micros | None) -> Sequence[Stretch]:
+        partitions = sorted(
+            self._consumer.list_topics(self._topic, timeout=ASK_SECONDS)
+            .topics[self._topic]
+            .partitions
+        )
+        if not partitions:
+            raise RetryableError(f"there is no topic {self._topic}")
+        lows = self._offsets(partitions, OFFSET_BEGINNING)
+        highs = self._offsets(partitions, OFFSET_END)
+        firsts = self._offsets(partitions, _millis(since))
+        lasts = highs if until is None else self._offsets(partitions, _millis(until))
+        stretches = []
+        for number in partitions:
+            first, following = (
+                highs[number] if found[number] == NO_SUCH_RECORD else found[number]
+                for found in (firsts, lasts)
+            )
+            cut = 0 < lows[number] == first < following
+            stretches.append(Stretch(number, first, following, cut))
+        return stretches
+
+    def _offsets(self, partitions: Sequence[int], time: int) -> dict[int, int]:
+        asked = [TopicPartition(self._topic, number, time) for number in partitions]
+        found = self._consumer.offsets_for_times(asked, timeout=ASK_SECONDS)
+        for each in found:
+            if each.error is not None:
+                raise KafkaException(each.error)
+        return {each.partition: each.offset for each in found}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._consumer.close()
+
+
+def _millis(moment: Micros) -> int:
+    return max(0, -(-moment // 1_000))  # no record is older than the epoch, by Kafka's own rules
