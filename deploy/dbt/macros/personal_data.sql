@@ -91,3 +91,9 @@ group by kind
     {%- set now = streamproc.utc(dbt.current_timestamp()) -%}
     {{- return(loaded_at ~ ' > ' ~ dbt.dateadd('hour', -hours, now)) -}}
 {% endmacro %}
+
+{# Return a condition: the text `column` is something else than a token. #}
+{% macro is_no_token(column) %}
+    {%- set text = "cast(" ~ column ~ " as " ~ dbt.type_string() ~ ")" -%}
+    {{- return("not " ~ streamproc.matches(text, '^tok_[0-9A-Za-z]{1,16}_[a-p]{32}$')) -}}
+{% endmacro %}

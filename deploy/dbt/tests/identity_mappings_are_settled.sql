@@ -1,6 +1,7 @@
--- Two ids of one person have one identity: where not, `streamproc_stitching_rounds` are too few.
-select aliases.one, aliases.other
-from {{ ref('int_streamproc__aliases') }} as aliases
-inner join {{ ref('int_streamproc__people') }} as one on one.token = aliases.one
-inner join {{ ref('int_streamproc__people') }} as other on other.token = aliases.other
-where one.identity_id <> other.identity_id
+-- All identities of one id are one person's: where not, `streamproc_stitching_rounds` are too few.
+select links.id
+from {{ ref('int_streamproc__links') }} as links
+inner join {{ ref('int_streamproc__people') }} as people
+    on people.loaded_identity_id = links.loaded_identity_id
+group by links.id
+having count(distinct people.identity_id) > 1

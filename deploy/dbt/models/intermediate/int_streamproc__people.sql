@@ -1,47 +1,49 @@
--- The connected components of the graph whose edges are aliases, each called by its smallest token,
--- as the worker calls them. Each round takes the smallest label among a token's neighbours and then
--- that label's own label: shortcuts, as in Shiloach and Vishkin's algorithm (1982), so that a few
--- rounds go a long way.
+-- Which identities turned out to be one person's: the connected components of the graph of ids and
+-- identities, each called by its smallest identity, as the worker calls people. Each round takes the
+-- smallest label among the identities of an id, and then that label's own label: shortcuts, as in
+-- Shiloach and Vishkin's algorithm (1982), so that a few rounds go a long way.
 {{ config(materialized='table') }}
 
-with neighbors as (
+with links as (
 
-    select one as token, other as neighbor from {{ ref('int_streamproc__aliases') }}
-    union
-    select other, one from {{ ref('int_streamproc__aliases') }}
-    union
-    select one, one from {{ ref('int_streamproc__aliases') }}
-    union
-    select other, other from {{ ref('int_streamproc__aliases') }}
+    select id, loaded_identity_id from {{ ref('int_streamproc__links') }}
 
 ),
 
 round_0 as (
 
-    select token, min(neighbor) as label
-    from neighbors
-    group by token
+    select distinct loaded_identity_id as identity_id, loaded_identity_id as label
+    from links
 
 ){% set rounds = var('streamproc_stitching_rounds') %}
 {%- for number in range(1, rounds + 1) %},
 
+ids_{{ number }} as (
+
+    select links.id, min(labels.label) as label
+    from links
+    inner join round_{{ number - 1 }} as labels on labels.identity_id = links.loaded_identity_id
+    group by links.id
+
+),
+
 taken_{{ number }} as (
 
-    select neighbors.token, min(labels.label) as label
-    from neighbors
-    inner join round_{{ number - 1 }} as labels on labels.token = neighbors.neighbor
-    group by neighbors.token
+    select links.loaded_identity_id as identity_id, min(ids.label) as label
+    from links
+    inner join ids_{{ number }} as ids on ids.id = links.id
+    group by links.loaded_identity_id
 
 ),
 
 round_{{ number }} as (
 
-    select taken.token, least(taken.label, further.label) as label
+    select taken.identity_id, least(taken.label, further.label) as label
     from taken_{{ number }} as taken
-    inner join taken_{{ number }} as further on further.token = taken.label
+    inner join taken_{{ number }} as further on further.identity_id = taken.label
 
 )
 {%- endfor %}
 
-select token, label as identity_id
+select identity_id as loaded_identity_id, label as identity_id
 from round_{{ rounds }}

@@ -2,8 +2,6 @@
 {% test token_shape(model, column_name) %}
 select count(*) as found
 from {{ model }}
-where
-    {{ column_name }} is not null
-    and not {{ streamproc.matches(column_name, '^tok_[0-9A-Za-z]{1,16}_[a-p]{32}$') }}
+where {{ streamproc.is_no_token(column_name) }}
 having count(*) > 0
 {% endtest %}
