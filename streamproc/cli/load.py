@@ -2,53 +2,271 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from streamproc.cli import counted, settings_of
+from streamproc.cli.moments import Moment, micros
+
+if TYPE_CHECKING:
+    from streamproc.settings import Settings
+    from streamproc.warehouse.plan import LoadPlan
+    from streamproc.warehouse.session import Progress, Until
+    from streamproc.warehouse.status import LoadStatus
 
 __all__ = ["load"]
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-@click.command()
+json_option = click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+
+
+@click.group(invoke_without_command=True)
+@click.option("--once", is_flag=True, help="End after one batch of what is on the topic now.")
 @click.option(
     "--until-caught-up", is_flag=True, help="End once all that is on the topic is loaded."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as a JSON object.")
+@click.option(
+    "--plan",
+    is_flag=True,
+    help="Say what the next batch would change and load; load and commit nothing.",
+)
+@json_option
 @click.pass_context
-def load(ctx: click.Context, until_caught_up: bool, as_json: bool) -> None:
+def load(
+    ctx: click.Context, *, once: bool, until_caught_up: bool, plan: bool, as_json: bool
+) -> None:
     """Run a loader: loader topic to warehouse.
 
     Runs until it is interrupted. Any number may be killed or started at any time: what is in the
     warehouse says where to go on.
     """
-    import json
-    import signal
-    import time
-    from dataclasses import asdict
+    if ctx.invoked_subcommand is not None:
+        return
+    if once + until_caught_up + plan > 1:
+        raise click.UsageError("--once, --until-caught-up and --plan exclude each other")
+    settings = settings_of(ctx).settings
+    if plan:
+        _print_plan(_plan(settings), as_json=as_json)
+    else:
+        until: Until = "one batch" if once else "caught up" if until_caught_up else "stopped"
+        _load(settings, until, as_json=as_json)
 
-    from streamproc.events import Micros
+
+@load.command()
+@json_option
+@click.pass_context
+def status(ctx: click.Context, *, as_json: bool) -> None:
+    """Tell how far the warehouse is: lag, last batch, rows, about what it costs.
+
+    While a loader has a DuckDB file open nobody else can ask it: the offsets are then those that
+    loaders told their groups.
+    """
     from streamproc.telemetry import configure
-    from streamproc.warehouse.loader import LoaderOptions, run_loader
+    from streamproc.warehouse.loader import CLOCK
+    from streamproc.warehouse.status import find_status
 
     settings = settings_of(ctx).settings
     configure(settings.log)
+    found = find_status(settings, CLOCK)
+    if as_json:
+        click.echo(json.dumps(_status_fields(found)))
+    else:
+        _print_status(found)
+
+
+@load.command()
+@click.option("--token", "tokens", multiple=True, required=True, help="Whom; may be repeated.")
+@click.option("--until", type=Moment(), help="What was received up to then. [default: now]")
+@click.option("--receipt", required=True, help="What to call this deletion in the records.")
+@json_option
+@click.pass_context
+def delete(
+    ctx: click.Context,
+    *,
+    tokens: tuple[str, ...],
+    until: datetime | None,
+    receipt: str,
+    as_json: bool,
+) -> None:
+    """Have the loaders delete people's rows, by the tokens of their ids.
+
+    Rows received up to the moment go, those too that come only later. `streamproc load status`
+    says when the loaders have done it.
+    """
+    from streamproc.errors import ConfigError, Problem
+    from streamproc.events import Deletion
+    from streamproc.redact.tokens import TOKEN
+    from streamproc.warehouse.deletions import publish_deletions
+
+    settings = settings_of(ctx).settings
+    # Not told which: what is no token may be the id itself.
+    if wrong := sum(TOKEN.fullmatch(token) is None for token in tokens):
+        told = f"expected tokens such as tok_k1_…, {wrong} of {len(tokens)} is none"
+        raise ConfigError(Problem("command line", "--token", told))
+    moment = until or datetime.now(UTC)
+    deletions = [Deletion(token, micros(moment), receipt) for token in tokens]
+    publish_deletions(settings, deletions)
+    if as_json:
+        fields = {"tokens": len(tokens), "until": moment.isoformat(), "receipt": receipt}
+        click.echo(json.dumps(fields))
+    else:
+        click.echo(f"{counted(len(tokens), 'deletion')} published, up to {moment.isoformat()}.")
+
+
+def _load(settings: Settings, until: Until, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from streamproc.telemetry import configure
+    from streamproc.warehouse.loader import LoaderOptions, run_loader
+
+    stop = _until_signalled()
+    with _progress() as tell:
+        configure(settings.log)
+        totals = run_loader(settings, LoaderOptions(stop=stop, until=until, tell=tell))
+    if as_json:
+        click.echo(json.dumps(asdict(totals)))
+        return
+    more = [
+        f"{number:,} {what}"
+        for number, what in (
+            (totals.replaced, "replaced"),
+            (totals.deleted, "deleted"),
+            (totals.discards, "values discarded"),
+        )
+        if number
+    ]
+    told = [
+        f"{counted(totals.rows, 'row')} loaded",
+        f"{counted(totals.duplicates, 'duplicate')} left out",
+        *more,
+        counted(totals.dead, "dead letter"),
+    ]
+    click.echo(f"{', '.join(told)}.")
+
+
+def _plan(settings: Settings) -> LoadPlan:
+    from streamproc.telemetry import configure
+    from streamproc.warehouse.loader import LoaderOptions, plan_load
+
+    configure(settings.log.model_copy(update={"level": "WARNING"}))
+    return plan_load(settings, LoaderOptions(stop=_until_signalled()))
+
+
+def _until_signalled() -> Callable[[], bool]:
+    import signal
+
     signals: list[int] = []  # not an Event: its lock may be held when a signal comes
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: signals.append(received))
+    return lambda: bool(signals)
 
-    totals = run_loader(
-        settings,
-        LoaderOptions(
-            stop=lambda: bool(signals),
-            now=lambda: Micros(time.time_ns() // 1_000),
-            until_caught_up=until_caught_up,
-        ),
-    )
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progress], None]]:
+    """Show on a terminal how far a loader is; log lines go above it."""
+    from rich.console import Console
+    from rich.progress import Progress as Display
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Display(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as display:
+        task = display.add_task("waiting for rows")
+
+        def tell(progress: Progress) -> None:
+            behind = progress.waiting + progress.behind
+            told = f"{counted(progress.done, 'row')}, {progress.rate:,.0f}/s, {behind:,} behind"
+            display.update(task, description=told)
+
+        yield tell
+
+
+def _print_plan(plan: LoadPlan, *, as_json: bool) -> None:
+    tables = [{"table": table, "rows": rows} for table, rows in sorted(plan.rows.items())]
     if as_json:
-        click.echo(json.dumps(asdict(totals)))
-    else:
+        fields = {"statements": plan.statements, "tables": tables}
+        click.echo(json.dumps({**fields, "deletions": plan.deletions, "dead": plan.dead}))
+        return
+    for statement in plan.statements:
+        click.echo(f"{statement};")
+    _print_table(tables or [{"table": "nothing to load", "rows": 0}])
+    if plan.deletions or plan.dead:
+        dead = counted(plan.dead, "dead letter")
+        click.echo(f"{counted(plan.deletions, 'deletion')}, {dead}.")
+
+
+def _status_fields(found: LoadStatus) -> dict[str, Any]:
+    last, stored = found.last_batch, found.stored
+    counts = stored.counts if stored else {}
+    return {
+        "caught_up": not found.lag_rows,
+        "lag_rows": found.lag_rows,
+        "lag_seconds": found.lag_seconds,
+        "received_up_to": _iso(found.received_up_to),
+        "partitions": [lag._asdict() for lag in found.partitions],
+        "last_batch": last
+        and {
+            **last._asdict(),
+            "loaded_at": _iso(last.loaded_at),
+            "received_up_to": _iso(last.received_up_to),
+        },
+        "tables": [{"table": name, "rows": rows} for name, rows in sorted(counts.items())],
+        "discards": counts.get("discards", 0),
+        "warehouse_seconds": found.warehouse_seconds,
+        "credits": found.credits,
+        "warehouse": found.unreachable or "ok",
+    }
+
+
+def _print_status(found: LoadStatus) -> None:
+    fields = _status_fields(found)
+    if found.unreachable is not None:
+        click.echo(f"{found.unreachable}: offsets are those that loaders told their groups.\n")
+    _print_table(fields["partitions"])
+    click.echo()
+    if fields["tables"]:
+        _print_table(fields["tables"])
+        click.echo()
+    if (last := fields["last_batch"]) is not None:
+        told = f"Last batch: {counted(last['events'], 'event')} at {last['loaded_at']} by"
         click.echo(
-            f"{counted(totals.rows, 'row')} loaded, "
-            f"{counted(totals.duplicates, 'duplicate')} left out, "
-            f"{counted(totals.dead, 'dead letter')}."
+            f"{told} {last['loader']}, {last['seconds']:.1f} s; received up to"
+            f" {fields['received_up_to'] or 'no time'}."
         )
+    lag = fields["lag_seconds"]
+    waits = "for how long is not known" if lag is None else f"the oldest for {lag:,.0f} s"
+    behind = (
+        f"{counted(found.lag_rows, 'record')} behind, {waits}" if found.lag_rows else "Caught up"
+    )
+    credits_ = "" if found.credits is None else f", about {found.credits:.2f} credits"
+    click.echo(f"{behind}; {found.warehouse_seconds:,.0f} s of the warehouse in a day{credits_}.")
+
+
+def _iso(moment: int | None) -> str | None:
+    # Not fromtimestamp(): its floats lose microseconds.
+    return None if moment is None else (EPOCH + timedelta(microseconds=moment)).isoformat()
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    headings = [name.replace("_", " ").capitalize() for name in rows[0]]
+    table = Table(*headings, box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*map(_cell, row.values()))
+    Console(width=None if Console().is_terminal else 200).print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if isinstance(value, float) else str(value)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from streamproc.cli import counted, settings_of
+from streamproc.cli.moments import Moment, micros
 
 if TYPE_CHECKING:
     from streamproc.events import Micros
@@ -17,24 +18,6 @@ if TYPE_CHECKING:
     from streamproc.settings import Settings
 
 __all__ = ["reprocess"]
-
-
-class Moment(click.ParamType):
-    """A moment in ISO 8601; UTC where it does not say."""
-
-    name = "moment"
-
-    def convert(
-        self, value: datetime | str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """Return the moment with its time zone."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail("expected a moment such as 2026-01-31T09:00:00Z", param, ctx)
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 @click.command()
@@ -57,7 +40,7 @@ def reprocess(ctx: click.Context, since: datetime, until: datetime | None, as_js
         raise ConfigError(Problem("command line", "--until", "expected a moment after --since"))
     settings = settings_of(ctx).settings
     configure(settings.log)
-    complete, flow = _run(settings, _micros(since), None if until is None else _micros(until))
+    complete, flow = _run(settings, micros(since), None if until is None else micros(until))
     totals = flow.totals
     if as_json:
         moments = {"since": since.isoformat(), "until": until and until.isoformat()}
@@ -102,9 +85,3 @@ def _run(settings: Settings, since: Micros, until: Micros | None) -> tuple[bool,
     finally:
         flow.close()
         links.stop(settings.worker.shutdown_seconds)
-
-
-def _micros(moment: datetime) -> Micros:
-    from streamproc.events import Micros
-
-    return Micros(round(moment.timestamp() * 1_000_000))

@@ -15,7 +15,7 @@ from streamproc.warehouse.pending import Chunk, Sealed
 from streamproc.warehouse.schema import Change, Schema, changes
 from streamproc.warehouse.sink import Batch, Frame, LoadResult, Mode, Sink
 from streamproc.warehouse.spool import SpooledFrame
-from streamproc.warehouse.standard import SYSTEM
+from streamproc.warehouse.standard import LOADED, SYSTEM
 
 __all__ = ["Loaded", "LoadedBy", "load", "merged", "needed", "to_batch"]
 
@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 ROUNDS: Final = 5
 """How often a table may turn out differently than it was made: others change it too."""
+BY_SINK: Final = frozenset({"loaded_at", LOADED})
+"""Columns of the system's tables that a sink fills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,11 @@ def load(sink: Sink, sealed: Sealed, known: Schema, by: LoadedBy) -> Loaded:
 
 
 def needed(chunks: Iterable[Chunk]) -> Schema:
-    """Return the tables that hold all of ``chunks``, those of the system left out."""
+    """Return the tables of events that hold all of ``chunks``."""
     found: Schema = {}
     for chunk in chunks:
         found = merged(found, chunk.kinds)
-    return {table: columns for table, columns in found.items() if table not in SYSTEM}
+    return found
 
 
 def merged(one: Schema, other: Schema) -> Schema:
@@ -81,7 +83,7 @@ def merged(one: Schema, other: Schema) -> Schema:
 def to_batch(sealed: Sealed, schema: Schema, by: LoadedBy) -> Batch:
     """Return the batch, its columns in the kinds that they have in ``schema``."""
     chunks = sealed.chunks
-    tables = dict.fromkeys(table for chunk in chunks for table in chunk.kinds)
+    tables = dict.fromkeys(table for chunk in chunks for table in chunk.tables.rows)
     return Batch(
         advances=sealed.advances,
         frames={table: _frame(table, chunks, schema) for table in tables},
@@ -94,14 +96,17 @@ def to_batch(sealed: Sealed, schema: Schema, by: LoadedBy) -> Batch:
 
 
 def _frame(table: str, chunks: Sequence[Chunk], schema: Schema) -> Frame:
-    of_table = [chunk for chunk in chunks if table in chunk.kinds]
-    names = dict.fromkeys(name for chunk in of_table for name in chunk.kinds[table])
-    kinds = SYSTEM[table] if table in SYSTEM else schema[table]
+    pieces = [chunk for chunk in chunks if table in chunk.tables.rows]
+    if table in SYSTEM:
+        columns = {name: kind for name, kind in SYSTEM[table].items() if name not in BY_SINK}
+    else:
+        names = dict.fromkeys(name for chunk in pieces for name in chunk.kinds[table])
+        columns = {name: schema[table][name] for name in names}
     return SpooledFrame(
         table,
-        {name: kinds[name] for name in names},
-        sum(chunk.tables.rows[table] for chunk in of_table),
-        [chunk.tables for chunk in of_table],
+        columns,
+        sum(chunk.tables.rows[table] for chunk in pieces),
+        [chunk.tables for chunk in pieces],
     )
 
 

@@ -146,7 +146,7 @@ class Intake:
             tables=self._by.spool.keep(frames.tables),
             kinds=frames.kinds,
             deletions=gathered.deletions,
-            corrections=any(row.correction for row in gathered.rows),
+            corrections=frames.corrections > 0,
             dead=gathered.dead,
         )
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from typing import Final
+from dataclasses import asdict, dataclass, replace
+from typing import Final, NamedTuple
 
 import structlog
 from confluent_kafka import KafkaException
@@ -34,7 +34,9 @@ from streamproc.warehouse.desk import Desk
 from streamproc.warehouse.frames import Framer, Shaping
 from streamproc.warehouse.intake import DeadLetters, Intake, Machinery
 from streamproc.warehouse.pending import Limits, Pending
+from streamproc.warehouse.plan import LoadPlan, NoDeadLetters, PlanningSink
 from streamproc.warehouse.session import Clock, Parts, Progress, Session, Terms, Totals, Until
+from streamproc.warehouse.sink import Sink
 from streamproc.warehouse.sinks import batch_rows, batch_seconds, dialect_of, open_sink
 from streamproc.warehouse.source import KafkaSource, Source
 from streamproc.warehouse.spool import Spool
@@ -47,6 +49,7 @@ __all__ = [
     "make_intake",
     "make_limits",
     "make_terms",
+    "plan_load",
     "run_loader",
 ]
 
@@ -94,13 +97,12 @@ def run_loader(settings: Settings, options: LoaderOptions) -> Totals:
     totals = Totals()
     log.info("loader starts", topic=settings.topics.load, sink=settings.loader.sink)
     waits = _Waits(options)
-    with _desk(settings) as desk, _spool(settings) as spool:
+    with _desk(lambda: open_sink(settings)) as desk, _spool(settings) as spool:
         if _is_open(desk, waits):
             while not options.stop():
                 before = totals.batches
                 try:
-                    with _session(settings, options, (desk, spool), totals) as session:
-                        session.run()
+                    _run_session(settings, options, Stores(desk, spool), totals)
                     break
                 except RetryableError as error:
                     if totals.batches > before:
@@ -108,6 +110,25 @@ def run_loader(settings: Settings, options: LoaderOptions) -> Totals:
                     waits.wait("loader starts over", error)
     log.info("loader stopped", **asdict(totals))
     return totals
+
+
+def plan_load(settings: Settings, options: LoaderOptions) -> LoadPlan:
+    """Return what the next batch would do, and leave all as it is but for the loader's own tables.
+
+    Raises:
+        ConfigError: As :func:`run_loader`.
+        RetryableError: The warehouse or the brokers are not there.
+    """
+    plan, totals = LoadPlan(), Totals()
+    options = replace(options, until="one batch")
+    with _desk(lambda: PlanningSink(open_sink(settings), plan)) as desk, _spool(settings) as spool:
+        desk.ask(lambda _sink: None).result()
+        with _sources(settings, group=None) as sources:
+            dead = NoDeadLetters()
+            parts = Parts(sources, make_intake(settings, spool, dead), desk, dead)
+            Session(parts, make_terms(settings, options), totals).run()
+    plan.dead = totals.dead
+    return plan
 
 
 def loader_name(settings: Settings) -> str:
@@ -162,6 +183,13 @@ def make_terms(settings: Settings, options: LoaderOptions) -> Terms:
     )
 
 
+class Stores(NamedTuple):
+    """What outlives a session."""
+
+    desk: Desk
+    spool: Spool
+
+
 class _Waits:
     """Waits ever longer for what is not there, and says so."""
 
@@ -201,10 +229,23 @@ def _is_open(desk: Desk, waits: _Waits) -> bool:
     return False
 
 
+def _run_session(
+    settings: Settings, options: LoaderOptions, stores: Stores, totals: Totals
+) -> None:
+    dead = DeadLetterProducer(settings)
+    intake = make_intake(settings, stores.spool, dead)
+    with _sources(settings, group=settings.loader.group) as sources:
+        parts = Parts(sources, intake, stores.desk, dead)
+        try:
+            Session(parts, make_terms(settings, options), totals).run()
+        except KafkaException as error:
+            raise RetryableError(f"Kafka: {error.args[0].name()}") from None
+
+
 @contextmanager
-def _desk(settings: Settings) -> Iterator[Desk]:
+def _desk(opener: Callable[[], Sink]) -> Iterator[Desk]:
     with ThreadPoolExecutor(1, "warehouse") as executor:
-        desk = Desk(lambda: open_sink(settings), executor)
+        desk = Desk(opener, executor)
         try:
             yield desk
         finally:
@@ -222,25 +263,13 @@ def _spool(settings: Settings) -> Iterator[Spool]:
 
 
 @contextmanager
-def _session(
-    settings: Settings, options: LoaderOptions, stores: tuple[Desk, Spool], totals: Totals
-) -> Iterator[Session]:
-    desk, spool = stores
-    dead = DeadLetterProducer(settings)
-    intake = make_intake(settings, spool, dead)
+def _sources(settings: Settings, *, group: str | None) -> Iterator[Sequence[Source]]:
+    topics = settings.topics
+    groups = {topics.load: group, topics.deletions: group and f"{group}-deletions"}
     with ExitStack() as stack:
         sources: list[Source] = []
-        for topic, group in (
-            (settings.topics.load, settings.loader.group),
-            (settings.topics.deletions, f"{settings.loader.group}-deletions"),
-        ):
-            source = KafkaSource(settings, topic, group)
+        for topic, its_group in groups.items():
+            source = KafkaSource(settings, topic, its_group)
             stack.callback(source.close)
             sources.append(source)
-        parts = Parts(sources, intake, desk, dead)
-        try:
-            yield Session(parts, make_terms(settings, options), totals)
-        except KafkaException as error:
-            raise RetryableError(f"Kafka: {error.args[0].name()}") from None
-        finally:
-            intake.drop(intake.pending.positions())
+        yield sources

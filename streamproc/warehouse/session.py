@@ -162,12 +162,15 @@ class Session:
         Raises:
             RetryableError: Kafka's doing: start over with a new session.
         """
-        for source in self._sources:
-            source.join(self)
-        while not self._is_over():
-            self._read()
-            self._work()
-            self._tell()
+        try:
+            for source in self._sources:
+                source.join(self)
+            while not self._is_over():
+                self._read()
+                self._work()
+                self._tell()
+        finally:
+            self._settle()
 
     # -- partitions (within a source's poll) ----------------------------------------------------
 
@@ -329,6 +332,14 @@ class Session:
                     if place.topic == source.topic
                 }
             )
+
+    def _settle(self) -> None:
+        # The warehouse reads what is spooled until it has answered.
+        if self._question is not None:
+            wait_for([self._question.future])
+        if self._loading is not None:
+            self._intake.give_back(self._loading, loaded=False)
+        self._intake.drop(list(self._intake.pending.positions()))
 
     # -- what is next ---------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from streamproc.events import Micros, Origin, Record
 from streamproc.kafka.clients import client_config
 from streamproc.settings import Settings
 from streamproc.warehouse.sink import Place
-from streamproc.warehouse.start import first_offsets
+from streamproc.warehouse.start import first_offsets, partitions_of
 
 __all__ = [
     "AtEnd",
@@ -40,6 +40,7 @@ log = structlog.get_logger()
 
 FETCH_AHEAD_KB: Final = 16_384
 """What librdkafka fetches ahead; 64 MB by default, for each of the two members."""
+LONE: Final = "streamproc-looks"
 
 
 class Fetched(NamedTuple):
@@ -127,11 +128,16 @@ class Source(Protocol):
 class KafkaSource:
     """A :class:`Source` on confluent-kafka."""
 
-    def __init__(self, settings: Settings, topic: str, group: str) -> None:
-        """Make the consumer; it connects by itself."""
+    def __init__(self, settings: Settings, topic: str, group: str | None) -> None:
+        """Make the consumer, which connects by itself.
+
+        Without a ``group`` it has all partitions, and disturbs nobody.
+        """
         self._topic = topic
+        self._is_lone = group is None
         self._consumer = Consumer(consumer_config(settings, group))
         self._begun: set[Place] = set()
+        self._untold: list[Place] | None = None
         self._paused = False
         self._places: dict[int, Place] = {}
         self._listener: Listener | None = None
@@ -144,6 +150,9 @@ class KafkaSource:
     def join(self, listener: Listener) -> None:
         """Join the group."""
         self._listener = listener
+        if self._is_lone:
+            self._untold = partitions_of(self._consumer, self._topic)
+            return
         self._consumer.subscribe(
             [self._topic],
             on_assign=self._on_assign,
@@ -153,6 +162,9 @@ class KafkaSource:
 
     def poll(self, seconds: float) -> Happening | None:
         """Return what happened next."""
+        if self._untold is not None and self._listener is not None:
+            untold, self._untold = self._untold, None
+            self._listener.assigned(self._topic, untold)
         # One by one: unlike consume(), poll() never returns a record read before a rebalance that
         # it has reported. It costs 1 µs a record.
         message = self._consumer.poll(seconds)
@@ -202,7 +214,7 @@ class KafkaSource:
             for place, offset in offsets.items()
             if place in self._begun
         ]
-        if mine:
+        if mine and not self._is_lone:
             try:
                 self._consumer.commit(offsets=mine, asynchronous=True)
             except KafkaException as error:
@@ -255,10 +267,10 @@ class KafkaSource:
         return None
 
 
-def consumer_config(settings: Settings, group: str) -> dict[str, object]:
+def consumer_config(settings: Settings, group: str | None) -> dict[str, object]:
     """Return librdkafka's configuration for a member of ``group`` that is told where to begin."""
     config: dict[str, object] = client_config(settings.kafka.brokers, "loader") | {
-        "group.id": group,
+        "group.id": group or LONE,  # librdkafka wants one; nothing is committed
         "session.timeout.ms": int(settings.kafka.session_timeout_seconds * 1_000),
         "partition.assignment.strategy": "cooperative-sticky",
         "enable.auto.commit": False,
@@ -270,7 +282,7 @@ def consumer_config(settings: Settings, group: str) -> dict[str, object]:
         "fetch.wait.max.ms": 100,
         "isolation.level": "read_committed",
     }
-    if settings.loader.instance_id is not None:
+    if group is not None and settings.loader.instance_id is not None:
         config["group.instance.id"] = settings.loader.instance_id
     return config
 

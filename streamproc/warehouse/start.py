@@ -17,7 +17,7 @@ from confluent_kafka import (
 from streamproc.errors import RetryableError
 from streamproc.warehouse.sink import Place
 
-__all__ = ["first_offsets", "watermarks"]
+__all__ = ["first_offsets", "partitions_of", "watermarks"]
 
 log = structlog.get_logger()
 
@@ -40,6 +40,19 @@ def first_offsets(
     return {place: _first(place, stored, *there[place]) for place, stored in partitions.items()}
 
 
+def partitions_of(consumer: Consumer, topic: str) -> list[Place]:
+    """Return the partitions of ``topic``; none if there is no such topic.
+
+    Raises:
+        RetryableError: The brokers do not say.
+    """
+    try:
+        found = consumer.list_topics(topic, timeout=ASK_SECONDS).topics[topic]
+    except KafkaException as error:
+        raise RetryableError(f"Kafka: {error.args[0].name()}") from None
+    return [Place(topic, partition) for partition in sorted(found.partitions)]
+
+
 def watermarks(consumer: Consumer, places: Iterable[Place]) -> Mapping[Place, tuple[int, int]]:
     """Return the first offset of each partition and the one after its last, in two requests.
 
@@ -47,6 +60,8 @@ def watermarks(consumer: Consumer, places: Iterable[Place]) -> Mapping[Place, tu
         RetryableError: The brokers do not say.
     """
     places = list(places)
+    if not places:
+        return {}
     low = _ask(consumer, places, OFFSET_BEGINNING)
     high = _ask(consumer, places, OFFSET_END)
     return {place: (low[place], high[place]) for place in places}
