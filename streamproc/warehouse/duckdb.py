@@ -20,7 +20,7 @@ from streamproc.warehouse.arrow import TYPES
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.dialects import DUCKDB
 from streamproc.warehouse.kinds import Kind
-from streamproc.warehouse.schema import AddColumns, Change, Columns, CreateTable, Schema, Widen
+from streamproc.warehouse.schema import Change, Schema, Widen
 from streamproc.warehouse.sink import Batch, Frame, Load, LoadResult, Place
 from streamproc.warehouse.standard import LOADED, ROW, SYSTEM, USERS
 from streamproc.warehouse.statements import DISCARDS, MESSAGES, WORK, Statement, Ways
@@ -113,10 +113,7 @@ class DuckDBSink:
     def schema(self) -> Schema:
         """Return the tables of events as they are."""
         if self._known is None:
-            known: dict[str, dict[str, Kind]] = {}
-            for table, column, type_ in self.fetch(Statement("schema", COLUMNS)):
-                known.setdefault(table, {})[column] = KINDS.get(type_, Kind.STRING)
-            self._known = {name: known[name] for name in known if name not in SYSTEM}
+            self._known = self._read_schema()
         return self._known
 
     def statements(self, changes: Sequence[Change]) -> list[str]:
@@ -125,12 +122,13 @@ class DuckDBSink:
 
     def change(self, changes: Sequence[Change]) -> None:
         """Change tables, all of it or nothing."""
-        known = self.schema()
-        due = [change for change in changes if not _is_made(known, change)]
         self._known = None
         with self._transaction():
-            for statement in self._statements(due):
-                self.run(statement)
+            for change in changes:
+                if isinstance(change, Widen) and not self._is_due(change):
+                    continue
+                for statement in self._statements([change]):
+                    self.run(statement)
 
     def load(self, batch: Batch) -> LoadResult:
         """Load ``batch`` in one transaction."""
@@ -178,6 +176,15 @@ class DuckDBSink:
             return self._connection.execute(statement.sql, statement.parameters).fetchall()
         except duckdb.Error as error:
             raise self._retryable(statement.name, error) from None
+
+    def _is_due(self, change: Widen) -> bool:
+        return self._read_schema().get(change.table, {}).get(change.column) is change.before
+
+    def _read_schema(self) -> Schema:
+        known: dict[str, dict[str, Kind]] = {}
+        for table, column, type_ in self.fetch(Statement("schema", COLUMNS)):
+            known.setdefault(table, {})[column] = KINDS.get(type_, Kind.STRING)
+        return {name: columns for name, columns in known.items() if name not in SYSTEM}
 
     def _statements(self, changes: Sequence[Change]) -> Iterator[Statement]:
         for change in changes:
@@ -244,14 +251,3 @@ def _reader(frame: Frame) -> pa.RecordBatchReader:
     schema = pa.schema(fields)
     batches = (part for table in frame.read() for part in table.cast(schema).to_batches())
     return pa.RecordBatchReader.from_batches(schema, batches)
-
-
-def _is_made(known: Schema, change: Change) -> bool:
-    there: Columns = known.get(change.table, {})
-    match change:
-        case CreateTable():
-            return change.table in known
-        case AddColumns():
-            return change.columns.keys() <= there.keys()
-        case Widen():
-            return there.get(change.column) is not change.before

@@ -318,25 +318,19 @@ def find_deleted(ways: Ways) -> Statement:
     )
 
 
-def count_deleted(ways: Ways) -> Statement:
-    """Add the events found, and those kept out, to the count of each deletion."""
-    columns = quoted(("id", "received_at", *TOKENS))
+def count_kept_out(ways: Ways) -> Statement:
+    """Add the events that stay out to the counts of the deletions that keep them out."""
     events = (
-        f"SELECT {columns} FROM {ways.stage(MESSAGES)}"
+        f"SELECT {quoted(COUNTED)} FROM {ways.stage(MESSAGES)}"
         f' WHERE "{ROW}" IN (SELECT "{ROW}" FROM {ways.stage(KEPT)} WHERE "deleted")'
-        f' UNION ALL SELECT {columns} FROM "{MESSAGES}" WHERE {_is_gone(ways, MESSAGES)}'
     )
-    tokens = " UNION ".join(
-        f'SELECT "id", "received_at", "{name}" AS "token" FROM e' for name in TOKENS
-    )
-    return ways.statement(
-        "count deleted",
-        'UPDATE "streamproc_deletions" SET "events" = "streamproc_deletions"."events" + c."events"'
-        f' FROM (WITH e AS ({events}) SELECT d."token", COUNT(*) AS "events" FROM ({tokens}) t'
-        ' JOIN "streamproc_deletions" d'
-        ' ON d."token" = t."token" AND t."received_at" <= d."until" GROUP BY d."token") c'
-        ' WHERE "streamproc_deletions"."token" = c."token"',
-    )
+    return _count(ways, "count kept out", events)
+
+
+def count_deleted(ways: Ways) -> Statement:
+    """Add the events that go to the counts of their deletions."""
+    events = f'SELECT {quoted(COUNTED)} FROM "{MESSAGES}" WHERE {_is_gone(ways, MESSAGES)}'
+    return _count(ways, "count deleted", events)
 
 
 def forget_deleted(ways: Ways) -> Statement:
@@ -423,6 +417,23 @@ DELETION: Final[Columns] = {
     "until": Kind.TIMESTAMP,
     "receipt": Kind.STRING,
 }
+
+
+COUNTED: Final = ("id", "received_at", *TOKENS)
+
+
+def _count(ways: Ways, name: str, events: str) -> Statement:
+    tokens = " UNION ".join(
+        f'SELECT "id", "received_at", "{token}" AS "token" FROM e' for token in TOKENS
+    )
+    return ways.statement(
+        name,
+        'UPDATE "streamproc_deletions" SET "events" = "streamproc_deletions"."events" + c."events"'
+        f' FROM (WITH e AS ({events}) SELECT d."token", COUNT(*) AS "events" FROM ({tokens}) t'
+        ' JOIN "streamproc_deletions" d'
+        ' ON d."token" = t."token" AND t."received_at" <= d."until" GROUP BY d."token") c'
+        ' WHERE "streamproc_deletions"."token" = c."token"',
+    )
 
 
 def _bound(deletions: Collection[Deletion]) -> list[str]:

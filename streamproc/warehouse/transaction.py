@@ -146,9 +146,10 @@ def _decide(batch: Batch, ways: Ways, runner: Runner, tally: Tally) -> None:
 
 def _remove(target: Target, runner: Runner, tally: Tally) -> None:
     ways = target.ways
-    if tally.deleted or tally.kept_out:
-        runner.run(sql.count_deleted(ways))
+    if tally.kept_out:
+        runner.run(sql.count_kept_out(ways))
     if tally.deleted:
+        runner.run(sql.count_deleted(ways))
         runner.run(sql.forget_deleted(ways))
     if tally.goes:
         for table in _tables(runner.fetch(sql.find_tables(ways)), target.known):

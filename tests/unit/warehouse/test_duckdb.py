@@ -4,46 +4,32 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
+from warehouse_batches import (
+    HOUR,
+    NOW,
+    TOPIC,
+    Event,
+    batch,
+    deletion,
+    identify,
+    load,
+    prepare,
+)
 
 from streamproc.errors import ConfigError, RetryableError
-from streamproc.events import Micros
-from streamproc.warehouse import Advance, Batch, LoadedRow, LoadResult, OffsetsMovedError
-from streamproc.warehouse.duckdb import COLUMNS, DuckDBSink, open_duckdb
-
-TOPIC = "warehouse.load"
-NOW = Micros(1_700_000_000_000_000)
-
-
-def row(message_id: str, offset: int = 0, **fields: Any) -> LoadedRow:
-    values: dict[str, Any] = {
-        "message_id": message_id,
-        "type": "track",
-        "event": "Paid",
-        "user_id": None,
-        "anonymous_id": "tok_k1_aa",
-        "identity_id": None,
-        "original_timestamp": None,
-        "sent_at": Micros(-1),
-        "received_at": NOW,
-        "timestamp": NOW,
-        "payload": '{"event":"Paid"}',
-        "manifest": "[]",
-        "ruleset": "f00d",
-        "source_topic": "events.raw",
-        "source_partition": 0,
-        "source_offset": offset,
-    }
-    return LoadedRow(**(values | fields))
-
-
-def batch(rows: list[LoadedRow], **advances: tuple[int, int]) -> Batch:
-    moved = {int(name[1:]): Advance(*advance) for name, advance in advances.items()}
-    return Batch(TOPIC, rows, moved, NOW)
+from streamproc.events import Json, Micros
+from streamproc.settings import LoaderSettings
+from streamproc.warehouse.duckdb import DuckDBSink, open_duckdb
+from streamproc.warehouse.kinds import Kind
+from streamproc.warehouse.names import Naming
+from streamproc.warehouse.schema import AddColumns, Change, CreateTable, Widen, changes
+from streamproc.warehouse.sink import Load, OffsetsMovedError, Place, SchemaMovedError
+from streamproc.warehouse.standard import EVERY, TRACK
 
 
 @pytest.fixture
@@ -53,136 +39,414 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sink(file: Path) -> Iterator[DuckDBSink]:
-    opened = open_duckdb(file)
+    opened = open_duckdb(LoaderSettings(duckdb_file=file))
     yield opened
     opened.close()
 
 
-def stored(file: Path, query: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(file)) as connection:
-        return connection.execute(query).fetchall()
+def asked(sink: DuckDBSink, query: str) -> list[tuple[Any, ...]]:
+    return sink._connection.execute(query).fetchall()
 
 
-def test_rows_and_offsets_are_there_after_a_load(sink: DuckDBSink, file: Path) -> None:
-    assert sink.offsets(TOPIC) == {}
-    assert sink.load(batch([row("a"), row("b")], p0=(0, 3), p2=(0, 9))) == LoadResult(2, 0)
-    assert sink.offsets(TOPIC) == {0: 3, 2: 9}
-    assert sink.offsets("another topic") == {}
-    sink.close()
-    assert stored(file, "SELECT message_id FROM events ORDER BY 1") == [("a",), ("b",)]
+def ids(sink: DuckDBSink, table: str) -> list[str]:
+    return [name for (name,) in asked(sink, f'SELECT id FROM "{table}" ORDER BY 1')]
 
 
-def test_every_column_is_stored_as_it_came(sink: DuckDBSink, file: Path) -> None:
-    sink.load(
-        batch([row("a\0é", 7, payload='{"a":["x\\u0000"]}', manifest='[{"p":1}]')], p0=(0, 1))
-    )
-    sink.close()
-    moments = "epoch_us(sent_at), epoch_us(received_at), epoch_us(loaded_at), original_timestamp"
-    others = "message_id, type, event, user_id, anonymous_id, payload, manifest, source_offset"
-    (found,) = stored(file, f"SELECT {moments}, {others} FROM events")
-    assert found == (
-        *(-1, NOW, NOW, None),
-        *("a\0é", "track", "Paid", None, "tok_k1_aa"),
-        *('{"a":["x\\u0000"]}', '[{"p":1}]', 7),
-    )
+# Rows and offsets
 
 
-def test_the_tables_columns_are_the_rows_in_order(sink: DuckDBSink, file: Path) -> None:
-    sink.close()
-    names = [name for (name,) in stored(file, "SELECT column_name FROM (DESCRIBE events)")]
-    assert tuple(names) == (*LoadedRow._fields, "loaded_at")
-    assert tuple(COLUMNS.names) == LoadedRow._fields
+def test_an_event_is_in_its_tables_and_the_ledger_after_a_load(sink: DuckDBSink) -> None:
+    assert sink.offsets() == {}
+    events = [Event("a", fields={"total": 3}), Event("b", "page", None, fields={"path": "/"})]
+    assert load(sink, events, moved={0: (0, 3), 2: (0, 9)})[:5] == (2, 0, 0, 0, 0)
+    assert sink.offsets() == {Place(TOPIC, 0): 3, Place(TOPIC, 2): 9}
+    assert asked(sink, "SELECT id, total, epoch_us(uuid_ts) FROM paid") == [("a", 3, NOW + HOUR)]
+    assert asked(sink, "SELECT id, path FROM pages") == [("b", "/")]
+    assert ids(sink, "streamproc_messages") == ["a", "b"]
+    assert sink.counts() == {
+        "tracks": 1,
+        "paid": 1,
+        "pages": 1,
+        "streamproc_messages": 2,
+        "discards": 0,
+    }
 
 
-def test_a_payload_can_be_queried_as_json(sink: DuckDBSink, file: Path) -> None:
-    sink.load(batch([row("a", payload='{"properties":{"total":9.5}}')], p0=(0, 1)))
-    sink.close()
-    assert stored(file, "SELECT payload->>'$.properties.total' FROM events") == [("9.5",)]
+def test_every_kind_is_stored_as_it_came(sink: DuckDBSink) -> None:
+    fields: dict[str, Json] = {
+        "flag": True,
+        "number": 2**63 - 1,
+        "part": 0.1,
+        "day": "0001-01-01",
+        "moment": "9999-12-31T23:59:59.999999Z",
+        "words": "é'\";--",
+        "document": {"a": [1, None]},
+    }
+    load(sink, [Event("a", fields=fields), Event("b")])
+    columns = ", ".join(f'CAST("{name}" AS VARCHAR)' for name in fields)
+    assert asked(sink, f"SELECT {columns} FROM paid ORDER BY id") == [
+        (
+            "true",
+            "9223372036854775807",
+            "0.1",
+            "0001-01-01",
+            "9999-12-31 23:59:59.999999+00",
+            "é'\";--",
+            '{"a":[1,null]}',
+        ),
+        (None,) * 7,
+    ]
 
 
-def test_of_duplicates_the_first_stays(sink: DuckDBSink, file: Path) -> None:
-    first = batch([row("a", 1), row("b", 2), row("a", 3)], p0=(0, 3))
-    assert sink.load(first) == LoadResult(2, 1)
-    assert sink.load(batch([row("b", 4), row("c", 5)], p0=(3, 5))) == LoadResult(1, 1)
-    sink.close()
-    query = "SELECT message_id, source_offset FROM events ORDER BY 1"
-    assert stored(file, query) == [("a", 1), ("b", 2), ("c", 5)]
+def test_a_batch_without_rows_moves_offsets_over_what_topics_do_not_have(sink: DuckDBSink) -> None:
+    load(sink, moved={0: (0, 3)})
+    load(sink, moved={0: (3, 50), 1: (0, 1)})
+    assert sink.offsets() == {Place(TOPIC, 0): 50, Place(TOPIC, 1): 1}
 
 
-def test_a_batch_without_rows_moves_the_offset(sink: DuckDBSink) -> None:
-    assert sink.load(batch([], p0=(0, 4))) == LoadResult(0, 0)
-    assert sink.offsets(TOPIC) == {0: 4}
-
-
-@pytest.mark.parametrize("expected", [0, 2, 4])
-def test_nothing_is_loaded_when_another_moved_one_of_the_offsets(
-    sink: DuckDBSink, expected: int
+@pytest.mark.parametrize("moved", [(0, 5), (2, 5), (4, 5)])
+def test_a_batch_that_expects_another_offset_changes_nothing(
+    sink: DuckDBSink, moved: tuple[int, int]
 ) -> None:
-    sink.load(batch([row("a")], p0=(0, 1), p1=(0, 3)))
+    load(sink, [Event("a")], moved={0: (0, 3)})
+    late = prepare(sink, batch([Event("b", "page")], moved={1: (0, 2), 0: moved}))
     with pytest.raises(OffsetsMovedError):
-        sink.load(batch([row("b")], p0=(1, 2), p1=(expected, 5)))
-    assert sink.offsets(TOPIC) == {0: 1, 1: 3}
-    assert sink.load(batch([row("b")], p0=(1, 2), p1=(3, 5))) == LoadResult(1, 0)
+        sink.load(late)
+    assert sink.offsets() == {Place(TOPIC, 0): 3}
+    assert sink.counts()["streamproc_messages"] == 1
+    assert len(sink.loads(Micros(0))) == 1
+    load(sink, [Event("b", "page")], moved={1: (0, 2), 0: (3, 5)})
+    assert sink.counts()["pages"] == 1
 
 
-def test_a_load_that_fails_midway_leaves_nothing(sink: DuckDBSink, file: Path) -> None:
-    broken = row("b", payload="no JSON but ada@example.com")
-    with pytest.raises(RetryableError) as failed:
-        sink.load(batch([row("a"), broken], p0=(0, 2)))
-    assert "ada" not in str(failed.value)
-    assert failed.value.__suppress_context__
-    assert sink.offsets(TOPIC) == {}
-    sink.close()
-    assert stored(file, "SELECT count(*) FROM events") == [(0,)]
+def test_what_was_loaded_is_told_batch_by_batch(sink: DuckDBSink) -> None:
+    load(sink, [Event("a"), Event("a"), Event("b", discards=["x", "y"])])
+    load(sink, loaded_at=Micros(NOW + 2 * HOUR), loader="another")
+    first, second = sink.loads(Micros(0))
+    assert first == Load("loader-0", Micros(NOW + HOUR), 2, 1, 0, 0, 2, NOW, first.seconds)
+    assert second[:8] == ("another", NOW + 2 * HOUR, 0, 0, 0, 0, 0, None)
+    assert first.seconds > 0
+    assert sink.loads(Micros(NOW + 2 * HOUR)) == [second]
 
 
-def test_a_full_disk_is_told_and_the_batch_can_be_loaded_later(
-    sink: DuckDBSink, file: Path
+# Modes
+
+
+def test_of_one_id_the_first_stays_in_dedupe(sink: DuckDBSink) -> None:
+    events = [Event("a", fields={"n": 1}), Event("a", fields={"n": 2})]
+    assert load(sink, events)[:2] == (1, 1)
+    assert load(sink, [Event("a", fields={"n": 3}), Event("b", fields={"n": 4})])[:2] == (1, 1)
+    assert asked(sink, "SELECT id, n FROM paid ORDER BY 1") == [("a", 1), ("b", 4)]
+    assert ids(sink, "tracks") == ids(sink, "streamproc_messages") == ["a", "b"]
+
+
+@pytest.mark.parametrize(("hours", "rows"), [(-169, 2), (-168, 1), (168, 1), (169, 2)])
+def test_an_id_is_another_event_outside_the_window(sink: DuckDBSink, hours: int, rows: int) -> None:
+    load(sink, [Event("a")])
+    load(sink, [Event("a", received_at=NOW + hours * HOUR)])
+    assert sink.counts()["tracks"] == rows
+    assert sink.counts()["streamproc_messages"] == rows
+
+
+def test_of_one_id_the_last_stays_in_merge(sink: DuckDBSink) -> None:
+    events = [Event("a", fields={"n": 1}), Event("a", fields={"n": 2})]
+    assert load(sink, events, mode="merge")[:3] == (1, 1, 0)
+    moved = Event("a", table="refunded", fields={"m": 1})
+    assert load(sink, [moved, Event("b")], mode="merge")[:3] == (1, 0, 1)
+    assert ids(sink, "paid") == ["b"]
+    assert ids(sink, "refunded") == ["a"]
+    assert ids(sink, "tracks") == ids(sink, "streamproc_messages") == ["a", "b"]
+
+
+def test_all_of_one_id_go_in_in_append(sink: DuckDBSink) -> None:
+    assert load(sink, [Event("a"), Event("a")], mode="append")[:3] == (2, 0, 0)
+    assert load(sink, [Event("a")], mode="append")[:3] == (1, 0, 0)
+    assert ids(sink, "paid") == ids(sink, "streamproc_messages") == ["a"] * 3
+
+
+@pytest.mark.parametrize("mode", ["dedupe", "merge", "append"])
+def test_a_correction_moves_an_event_to_its_tables(sink: DuckDBSink, mode: str) -> None:
+    load(sink, [Event("a", discards=["x"]), Event("b")])
+    corrections = [
+        Event("a", "page", None, correction=True, fields={"n": 1}),
+        Event("a", "page", None, correction=True, fields={"n": 2}, discards=["y"]),
+        Event("c", correction=True),
+    ]
+    assert load(sink, corrections, mode=mode)[:3] == (1, 1, 1)
+    assert ids(sink, "paid") == ids(sink, "tracks") == ["b", "c"]
+    assert asked(sink, "SELECT id, n FROM pages") == [("a", 2)]
+    assert ids(sink, "streamproc_messages") == ["a", "b", "c"]
+    assert asked(sink, "SELECT column_name FROM discards") == [("y",)]
+
+
+@pytest.mark.parametrize("mode", ["dedupe", "append"])
+@pytest.mark.parametrize("corrected_first", [True, False])
+def test_a_correction_wins_over_its_event_in_one_batch(
+    sink: DuckDBSink, mode: str, corrected_first: bool
 ) -> None:
-    sink.load(batch([row("a")], p0=(0, 1)))
-    large = batch([row(f"b{i}", payload=f'"{"x" * 900}{i}"') for i in range(2_000)], p0=(1, 2))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 500_000, hard))
+    events = [Event("a", fields={"n": 1}, correction=True), Event("a", fields={"n": 2})]
+    load(sink, events if corrected_first else events[::-1], mode=mode)
+    assert asked(sink, "SELECT n FROM paid") == [(1,)]
+
+
+# Users
+
+
+def test_the_value_that_came_last_wins_by_column(sink: DuckDBSink) -> None:
+    load(sink, [identify("a", "u", NOW, plan="free", city="Bonn"), identify("b", None, plan="x")])
+    load(sink, [identify("c", "u", NOW + 1, plan="paid"), identify("d", "v", NOW, plan="new")])
+    load(sink, [identify("e", "u", NOW - 1, plan="old", age=7)])
+    query = "SELECT id, plan, city, age, epoch_us(received_at) FROM users ORDER BY id"
+    assert asked(sink, query) == [
+        ("u", "paid", "Bonn", 7, NOW + 1),
+        ("v", "new", None, None, NOW),
+    ]
+    assert ids(sink, "identifies") == ["a", "b", "c", "d", "e"]
+
+
+def test_a_correction_takes_a_value_out_of_users(sink: DuckDBSink) -> None:
+    load(sink, [identify("a", "u", NOW, plan="free"), identify("b", "u", NOW + 1, mail="leaked")])
+    load(sink, [replace(identify("b", "u", NOW + 1, city="Bonn"), correction=True)])
+    assert asked(sink, "SELECT plan, mail, city FROM users") == [("free", None, "Bonn")]
+    load(sink, [replace(identify("b", "w", NOW + 1), correction=True)])
+    assert asked(sink, "SELECT id, city FROM users ORDER BY 1") == [("u", None), ("w", None)]
+
+
+def test_a_user_is_made_anew_where_identifies_has_a_wider_column(sink: DuckDBSink) -> None:
+    anonymous = identify("a", None, n="many", b="maybe", d="someday")
+    load(sink, [identify("b", "u", NOW, n=1, b=True, d="2026-01-02"), anonymous])
+    load(sink, [identify("c", "u", NOW - 1, n=2)])
+    assert asked(sink, "SELECT n, b, CAST(d AS VARCHAR) FROM users") == [(1, True, "2026-01-02")]
+
+
+# Deletions
+
+
+def test_a_person_goes_from_every_table_but_the_ids(sink: DuckDBSink) -> None:
+    load(
+        sink,
+        [
+            Event("a", user_id="gone", discards=["x"]),
+            Event("b", "page", None, anonymous_id="gone"),
+            identify("c", "gone", plan="x"),
+            Event("d", "screen", None, identity_id="gone"),
+            Event("e", user_id="stays", discards=["y"]),
+            Event("f", user_id="gone", received_at=NOW + 9),
+        ],
+    )
+    result = load(sink, deletions=[deletion("gone", NOW), deletion("unknown")], moved={0: (0, 1)})
+    assert result[:5] == (0, 0, 0, 4, 0)
+    assert ids(sink, "tracks") == ids(sink, "paid") == ["e", "f"]
+    for table in ("pages", "identifies", "screens", "users"):
+        assert ids(sink, table) == []
+    assert ids(sink, "streamproc_messages") == ["a", "b", "c", "d", "e", "f"]
+    left = "SELECT DISTINCT user_id, anonymous_id, identity_id FROM streamproc_messages ORDER BY 1"
+    assert asked(sink, left) == [("gone", None, None), ("stays", None, None), (None, None, None)]
+    assert asked(sink, "SELECT row_id FROM discards") == [("e",)]
+    kept = "SELECT token, epoch_us(until), receipt, events FROM streamproc_deletions ORDER BY 1"
+    assert asked(sink, kept) == [("gone", NOW, "r1", 4), ("unknown", NOW + HOUR, "r1", 0)]
+
+
+def test_what_comes_late_of_a_person_stays_out_and_is_remembered(sink: DuckDBSink) -> None:
+    load(sink, [Event("a", user_id="gone")], deletions=[deletion("gone")])
+    assert load(sink, [Event("b", user_id="gone"), Event("c")])[:5] == (1, 0, 0, 1, 0)
+    assert load(sink, [Event("a", user_id="gone"), Event("b")])[:5] == (0, 2, 0, 0, 0)
+    assert ids(sink, "paid") == ["c"]
+    assert ids(sink, "streamproc_messages") == ["a", "b", "c"]
+    assert asked(sink, "SELECT events FROM streamproc_deletions") == [(2,)]
+
+
+def test_a_correction_does_not_bring_a_person_back(sink: DuckDBSink) -> None:
+    load(sink, [Event("a", user_id="gone")])
+    load(sink, deletions=[deletion("gone")])
+    again = load(sink, [Event("a", user_id="gone", correction=True)])
+    assert again[:5] == (0, 0, 0, 1, 0)
+    assert ids(sink, "paid") == []
+    assert asked(sink, "SELECT id, user_id FROM streamproc_messages") == [("a", None)]
+
+
+def test_a_person_deleted_again_is_gone_until_the_later_moment(sink: DuckDBSink) -> None:
+    load(sink, [Event(name, user_id="u", received_at=NOW + n) for n, name in enumerate("abc")])
+    assert load(sink, deletions=[deletion("u", NOW)]).deleted == 1
+    again = [deletion("u", NOW + 1, "r2"), deletion("u", NOW - 5, "r3")]
+    assert load(sink, deletions=again).deleted == 1
+    assert load(sink, deletions=again).deleted == 0
+    assert ids(sink, "paid") == ["c"]
+    kept = "SELECT epoch_us(until), receipt, events FROM streamproc_deletions"
+    assert asked(sink, kept) == [(NOW + 1, "r3", 2)]
+
+
+def test_a_user_who_identifies_after_the_deletion_has_the_new_values_alone(
+    sink: DuckDBSink,
+) -> None:
+    load(sink, [identify("a", "u", NOW, plan="old"), identify("b", "u", NOW + 9, city="Bonn")])
+    load(sink, deletions=[deletion("u", NOW)])
+    assert asked(sink, "SELECT id, plan, city FROM users") == [("u", None, "Bonn")]
+
+
+def test_many_people_are_deleted_in_one_batch(sink: DuckDBSink) -> None:
+    events = [Event(f"e{n}", user_id=f"u{n}") for n in range(1_200)]
+    load(sink, events)
+    everyone = [deletion(f"u{n}") for n in range(1, 1_200)]
+    assert load(sink, deletions=everyone).deleted == 1_199
+    assert ids(sink, "paid") == ["e0"]
+
+
+# Tables
+
+
+def test_a_change_that_is_made_already_is_harmless(sink: DuckDBSink) -> None:
+    made: list[Change] = [
+        CreateTable("paid", {"id": Kind.STRING, "n": Kind.INTEGER}),
+        AddColumns("paid", {"m": Kind.DATE, "doc": Kind.JSON}),
+        Widen("paid", "n", Kind.INTEGER, Kind.STRING),
+    ]
+    for _ in range(2):
+        sink.change(made)
+        columns = {"id": Kind.STRING, "n": Kind.STRING, "uuid_ts": Kind.TIMESTAMP}
+        assert sink.schema() == {"paid": {**columns, "m": Kind.DATE, "doc": Kind.JSON}}
+
+
+def test_what_a_change_would_say_can_be_read(sink: DuckDBSink) -> None:
+    said = sink.statements(
+        [
+            CreateTable("paid", {"id": Kind.STRING, "doc": Kind.JSON}),
+            AddColumns("paid", {"n": Kind.INTEGER}),
+            Widen("paid", "n", Kind.INTEGER, Kind.FLOAT),
+        ]
+    )
+    columns = '"id" VARCHAR, "doc" JSON USING COMPRESSION zstd, "uuid_ts" TIMESTAMPTZ'
+    assert said == [
+        f'CREATE TABLE IF NOT EXISTS "paid" ({columns})',
+        'ALTER TABLE "paid" ADD COLUMN IF NOT EXISTS "n" BIGINT',
+        'ALTER TABLE "paid" ALTER "n" SET DATA TYPE DOUBLE USING CAST("n" AS DOUBLE)',
+    ]
+    assert sink.schema() == {}
+
+
+@pytest.mark.parametrize("columns", [{}, {"n": Kind.STRING}, {"m": Kind.INTEGER}])
+def test_a_batch_for_another_schema_changes_nothing(
+    sink: DuckDBSink, columns: dict[str, Kind]
+) -> None:
+    if columns:
+        sink.change([CreateTable("paid", {**EVERY, **TRACK, **columns})])
+    made = batch([Event("a", fields={"n": 1})], moved={0: (0, 1)})
+    needed = {"tracks": made.frames["tracks"].columns}
+    sink.change(changes(sink.schema(), needed))
+    with pytest.raises(SchemaMovedError, match="paid"):
+        sink.load(made)
+    assert sink.offsets() == {}
+
+
+def test_a_table_has_a_thousand_columns(sink: DuckDBSink) -> None:
+    fields = {f"c{n}": n for n in range(1_000)}
+    load(sink, [Event("a", fields=fields), identify("b", "u", **fields)])
+    load(sink, [identify("c", "u", NOW - 1, **fields)])
+    assert asked(sink, "SELECT c0, c999 FROM paid UNION ALL SELECT c0, c999 FROM users") == [
+        (0, 999),
+        (0, 999),
+    ]
+
+
+NAMES = ['"; DROP TABLE tracks; --', "Straße\0", "😀" * 300, "select", "1st", "", "a" * 300, "?"]
+
+
+def test_names_of_any_kind_make_tables_and_columns(sink: DuckDBSink) -> None:
+    naming = Naming(sink.dialect)
+    for number, name in enumerate(NAMES):
+        fields: dict[str, Any] = {naming.column((name,)): number}
+        load(sink, [Event(f"e{number}", table=naming.table(name), fields=fields)])
+    assert sink.counts()["tracks"] == len(NAMES)
+    tables = {naming.table(name) for name in NAMES}
+    assert len(tables) == len(NAMES)
+    assert all(sink.counts()[table] == 1 for table in tables)
+
+
+def test_tables_of_others_in_the_file_are_left_alone(sink: DuckDBSink) -> None:
+    asked(sink, "CREATE TABLE theirs (id DECIMAL, n HUGEINT)")
+    asked(sink, "CREATE VIEW seen AS SELECT 1 AS n")
+    asked(sink, "CREATE TEMP TABLE passing (n INTEGER)")
+    assert sink.schema() == {"theirs": {"id": Kind.STRING, "n": Kind.STRING}}
+    assert sink.counts() == {"streamproc_messages": 0, "discards": 0}
+
+
+# The file
+
+
+def test_a_new_connection_goes_on_where_the_last_one_ended(sink: DuckDBSink, file: Path) -> None:
+    load(sink, [Event("a")], moved={0: (0, 1)})
+    sink.close()
+    again = open_duckdb(LoaderSettings(duckdb_file=file))
+    assert again.offsets() == {Place(TOPIC, 0): 1}
+    assert load(again, [Event("a"), Event("b")], moved={0: (1, 3)})[:2] == (1, 1)
+    assert again.clean() == 0
+    again.close()
+
+
+def test_nothing_staged_reaches_the_file(sink: DuckDBSink) -> None:
+    load(sink, [Event("a"), identify("b", "u")])
+    names = asked(
+        sink, "SELECT table_name FROM duckdb_tables() WHERE contains(table_name, 'stage')"
+    )
+    assert names == []
+
+
+def test_a_file_that_is_no_database_cannot_be_used(file: Path) -> None:
+    file.write_bytes(b"personal" * 10_000)
+    with pytest.raises(ConfigError, match="is no DuckDB database") as caught:
+        open_duckdb(LoaderSettings(duckdb_file=file))
+    assert "personal" not in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "missing" / "warehouse.duckdb"
+    with pytest.raises(ConfigError, match="folder does not exist"):
+        open_duckdb(LoaderSettings(duckdb_file=file))
+
+
+@pytest.mark.usefixtures("sink")
+def test_a_file_that_another_process_has_is_waited_for(file: Path) -> None:
+    code = (
+        "import pathlib, sys\n"
+        "from streamproc.errors import RetryableError\n"
+        "from streamproc.settings import LoaderSettings\n"
+        "from streamproc.warehouse.duckdb import open_duckdb\n"
+        "try: open_duckdb(LoaderSettings(duckdb_file=pathlib.Path(sys.argv[1])))\n"
+        "except RetryableError as error: print(error)\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True
+    )
+    assert "is open in another process" in process.stdout
+
+
+def test_a_full_disk_loads_nothing_and_is_named(sink: DuckDBSink) -> None:
+    load(sink, [Event("a")], moved={0: (0, 1)})
+    words = [Event(f"e{n}", fields={"words": f"{n} personal " * 300}) for n in range(500)]
+    made = prepare(sink, batch(words, moved={0: (1, 2)}))
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
     try:
-        with pytest.raises(RetryableError, match="is there space left"):
-            sink.load(large)
+        with pytest.raises(RetryableError) as caught:
+            sink.load(made)
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert "personal" not in str(caught.value)
+    assert sink.offsets() == {Place(TOPIC, 0): 1}
+    assert sink.counts()["paid"] == 1
+
+
+def test_what_duckdb_says_of_a_value_is_not_told(sink: DuckDBSink) -> None:
+    load(sink, [Event("a", fields={"n": 1})])
+    asked(sink, 'ALTER TABLE paid ADD CONSTRAINT "c" PRIMARY KEY ("n")')
+    with pytest.raises(RetryableError, match="insert paid") as caught:
+        load(sink, [Event("b", fields={"n": 1})])
+    assert "1" not in str(caught.value).rpartition("duckdb")[2]
+
+
+def test_a_closed_sink_is_waited_for(sink: DuckDBSink) -> None:
     sink.close()
-    again = open_duckdb(file)
-    assert again.offsets(TOPIC) == {0: 1}
-    assert again.load(large) == LoadResult(2_000, 0)
-    again.close()
-
-
-def test_the_database_can_be_opened_again(sink: DuckDBSink, file: Path) -> None:
-    sink.load(batch([row("a")], p0=(0, 1)))
-    sink.close()
-    again = open_duckdb(file)
-    assert again.offsets(TOPIC) == {0: 1}
-    assert again.load(batch([row("a"), row("b")], p0=(1, 3))) == LoadResult(1, 1)
-    again.close()
-
-
-def test_a_database_open_elsewhere_is_waited_for(file: Path) -> None:
-    hold = f"import duckdb; c = duckdb.connect({str(file)!r}); print('held', flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        with pytest.raises(RetryableError, match="is open in another process"):
-            open_duckdb(file)
-        holder.communicate(b"\n")
-    open_duckdb(file).close()
-
-
-def test_a_file_that_is_no_database_is_a_matter_of_settings(file: Path) -> None:
-    file.write_text("no database " * 1_000)
-    with pytest.raises(ConfigError, match="is no DuckDB database"):
-        open_duckdb(file)
-
-
-def test_a_folder_that_is_not_there_is_a_matter_of_settings(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="its folder does not exist"):
-        open_duckdb(tmp_path / "nowhere" / "warehouse.duckdb")
+    with pytest.raises(RetryableError):
+        sink.offsets()
+    with pytest.raises(RetryableError):
+        load(sink, [Event("a")])
