@@ -1,100 +1,223 @@
 from __future__ import annotations
 
-from streamproc.events import Micros
-from streamproc.warehouse import Advance, LoadedRow
-from streamproc.warehouse.pending import Pending
+from streamproc.warehouse import Advance
+from streamproc.warehouse.pending import Chunk, Limits, Pending
+from streamproc.warehouse.sink import Place
+from streamproc.warehouse.spool import Spooled
 
-NOW = Micros(1)
-
-
-def row(message_id: str) -> LoadedRow:
-    return LoadedRow(
-        message_id=message_id,
-        type="page",
-        event=None,
-        user_id=None,
-        anonymous_id=None,
-        identity_id=None,
-        original_timestamp=None,
-        sent_at=None,
-        received_at=NOW,
-        timestamp=NOW,
-        payload="{}",
-        manifest="[]",
-        ruleset="f00d",
-        source_topic="events.raw",
-        source_partition=0,
-        source_offset=0,
-    )
+A, B = Place("warehouse.load", 0), Place("warehouse.load", 1)
+LIMITS = Limits(batch_rows=10, batch_bytes=1_000, chunk_rows=4, chunk_bytes=400)
 
 
-def assigned() -> Pending:
-    pending = Pending("warehouse.load")
-    pending.assign({0: 10, 1: 0})
+def assigned(limits: Limits = LIMITS) -> Pending:
+    pending = Pending(limits)
+    pending.start(A, 10, 10)
+    pending.start(B, 0, 0)
     return pending
+
+
+def read(pending: Pending, place: Place, *offsets: int, size: int = 1, now: float = 0.0) -> None:
+    for offset in offsets:
+        assert pending.gather(place, offset, size, now) is not None
+
+
+def cut(pending: Pending, place: Place) -> Chunk:
+    first, gathered = pending.cut(place)
+    chunk = Chunk(
+        place=place,
+        first=first,
+        following=gathered.following,
+        since=gathered.since,
+        records=gathered.records,
+        size=gathered.size,
+        tables=Spooled({}, 0),
+        kinds={},
+        deletions=(),
+        corrections=False,
+        dead=0,
+    )
+    pending.put(chunk)
+    return chunk
 
 
 def test_a_batch_advances_only_what_was_read() -> None:
     pending = assigned()
-    pending.add(0, 10, row("a"))
-    pending.add(0, 11, None)
-    batch = pending.batch(NOW)
-    assert [loaded.message_id for loaded in batch.rows] == ["a"]
-    assert batch.advances == {0: Advance(10, 12)}
-    assert pending.records == 2
+    read(pending, A, 10, 11)
+    chunk = cut(pending, A)
+    sealed = pending.seal()
+    assert sealed.chunks == [chunk]
+    assert sealed.advances == {A: Advance(10, 12)}
 
 
 def test_a_gap_in_offsets_is_passed_over() -> None:
     pending = assigned()
-    pending.add(0, 10, row("a"))
-    pending.add(0, 15, row("b"))
-    assert pending.batch(NOW).advances == {0: Advance(10, 16)}
+    read(pending, A, 10, 15)
+    cut(pending, A)
+    assert pending.seal().advances == {A: Advance(10, 16)}
+
+
+def test_what_a_topic_lost_before_it_was_read_is_passed_over() -> None:
+    pending = Pending(LIMITS)
+    pending.start(A, 10, 40)
+    read(pending, A, 40)
+    cut(pending, A)
+    assert pending.seal().advances == {A: Advance(10, 41)}
+
+
+def test_records_wait_until_the_warehouse_has_them() -> None:
+    pending = assigned()
+    read(pending, A, 10, 11, size=7)
+    cut(pending, A)
+    sealed = pending.seal()
+    assert pending.seal() == sealed
+    assert (pending.records, pending.size) == (2, 14)
+    pending.loaded(sealed)
+    assert (pending.records, pending.size) == (0, 0)
+    assert pending.seal().advances == {}
 
 
 def test_the_next_batch_goes_on_where_the_last_ended() -> None:
     pending = assigned()
-    pending.add(0, 10, row("a"))
-    pending.loaded()
-    assert pending.batch(NOW).advances == {}
-    pending.add(0, 11, row("b"))
-    batch = pending.batch(NOW)
-    assert batch.advances == {0: Advance(11, 12)}
-    assert [loaded.message_id for loaded in batch.rows] == ["b"]
+    read(pending, A, 10)
+    cut(pending, A)
+    sealed = pending.seal()
+    read(pending, A, 11)  # while that is being loaded
+    pending.loaded(sealed)
+    second = cut(pending, A)
+    assert pending.seal().advances == {A: Advance(11, 12)}
+    assert pending.seal().chunks == [second]
 
 
-def test_a_revoked_partition_is_dropped_with_its_rows() -> None:
+def test_a_batch_takes_the_oldest_chunks_up_to_its_limits() -> None:
     pending = assigned()
-    pending.add(0, 10, row("a"))
-    pending.add(1, 0, row("b"))
-    pending.revoke([0])
-    batch = pending.batch(NOW)
-    assert batch.advances == {1: Advance(0, 1)}
-    assert [loaded.message_id for loaded in batch.rows] == ["b"]
+    chunks = []
+    for number in range(4):
+        read(pending, A, *range(10 + 3 * number, 13 + 3 * number))
+        chunks.append(cut(pending, A))
+        read(pending, B, number)
+        chunks.append(cut(pending, B))
+    sealed = pending.seal()
+    assert sealed.chunks == chunks[:4]  # 3 + 1 + 3 + 1 records; another 3 would be 11
+    assert sealed.advances == {A: Advance(10, 16), B: Advance(0, 2)}
+
+
+def test_a_batch_ends_at_its_bytes_and_holds_one_chunk_at_least() -> None:
+    pending = assigned()
+    read(pending, A, 10, size=5_000)
+    chunk = cut(pending, A)
+    read(pending, A, 11, size=1)
+    cut(pending, A)
+    assert pending.seal().chunks == [chunk]
+
+
+def test_rows_become_a_chunk_when_there_are_enough_over_all_partitions() -> None:
+    pending = assigned()
+    read(pending, A, 10)
+    read(pending, B, 0, 1)
+    assert pending.crowded() is None
+    read(pending, A, 11)
+    read(pending, B, 2)
+    assert pending.crowded() == B
+    cut(pending, B)
+    assert pending.crowded() is None
+    assert pending.gathered_places() == [A]
+
+
+def test_few_large_rows_become_a_chunk_too() -> None:
+    pending = assigned()
+    read(pending, B, 0, size=401)
+    assert pending.crowded() == B
+
+
+def test_row_numbers_of_two_chunks_do_not_overlap() -> None:
+    pending = assigned()
+    read(pending, A, 10, 11)
+    read(pending, B, 0, 1, 2)
+    firsts = {cut(pending, A).first, cut(pending, B).first}
+    assert firsts == {0, 2}
+
+
+def test_a_revoked_partition_is_dropped_with_its_chunks_and_the_others_stay() -> None:
+    pending = assigned()
+    read(pending, A, 10, 11)
+    chunk = cut(pending, A)
+    read(pending, A, 12)
+    read(pending, B, 0)
+    other = cut(pending, B)
+    assert pending.drop([A]) == [chunk]
+    assert pending.chunks() == {other}
     assert pending.records == 1
+    assert pending.gather(A, 13, 1, 0.0) is None
 
 
-def test_caught_up_needs_an_assignment_and_every_partitions_end() -> None:
-    pending = Pending("warehouse.load")
+def test_a_partition_revoked_while_it_was_loaded_is_not_counted_twice() -> None:
+    pending = assigned()
+    read(pending, A, 10)
+    read(pending, B, 0)
+    cut(pending, A)
+    cut(pending, B)
+    sealed = pending.seal()
+    pending.drop([A])
+    pending.start(A, 10, 10)  # it came back at once
+    read(pending, A, 10)
+    pending.loaded(sealed)
+    assert pending.records == 1
+    assert pending.moved({A: 11, B: 1}) == [A]
+
+
+def test_offsets_tell_whether_a_batch_is_in() -> None:
+    pending = assigned()
+    read(pending, A, 10, 11)
+    read(pending, B, 0)
+    cut(pending, A)
+    cut(pending, B)
+    sealed = pending.seal()
+    assert not pending.is_in(sealed, {A: 10})
+    assert not pending.is_in(sealed, {A: 12})
+    assert pending.is_in(sealed, {A: 12, B: 1})
+
+
+def test_partitions_that_others_moved_on_are_told() -> None:
+    pending = assigned()
+    assert pending.moved({A: 10}) == []
+    assert pending.moved({A: 11, B: 0}) == [A]
+    assert pending.moved({}) == [A]
+
+
+def test_the_oldest_record_says_how_long_a_batch_has_waited() -> None:
+    pending = assigned()
+    assert pending.oldest() is None
+    read(pending, A, 10, now=3.0)
+    read(pending, B, 0, now=2.0)
+    assert pending.oldest() == 2.0
+    cut(pending, B)
+    read(pending, B, 1, now=9.0)
+    assert pending.oldest() == 2.0
+    pending.drop([B])
+    assert pending.oldest() == 3.0
+
+
+def test_a_batch_is_full_by_rows_or_bytes() -> None:
+    pending = assigned()
+    read(pending, A, *range(10, 19))
+    assert not pending.is_full
+    read(pending, A, 19)
+    assert pending.is_full
+    pending = assigned()
+    read(pending, A, 10, size=1_000)
+    assert pending.is_full
+
+
+def test_caught_up_needs_every_partitions_end() -> None:
+    pending = assigned()
+    pending.reached_end(A)
     assert not pending.caught_up
-    pending.assign({0: 0, 1: 0})
-    pending.reached_end(0)
-    assert not pending.caught_up
-    pending.reached_end(1)
-    assert pending.caught_up
-
-
-def test_no_partitions_at_all_is_caught_up() -> None:
-    pending = Pending("warehouse.load")
-    pending.assign({})
+    pending.reached_end(B)
     assert pending.caught_up
 
 
 def test_the_end_of_a_partition_that_was_revoked_is_ignored() -> None:
     pending = assigned()
-    pending.revoke([1])
-    pending.reached_end(1)
-    assert not pending.caught_up
-
-
-def test_a_rows_repr_names_its_origin_alone() -> None:
-    assert repr(row("secret")) == "LoadedRow(events.raw[0]@0)"
+    pending.drop([B])
+    pending.reached_end(B)
+    assert B not in pending.positions()
