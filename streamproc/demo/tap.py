@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import orjson
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streamproc.demo.check import LeakCheck
 from streamproc.demo.leaks import Text
+from streamproc.events import Json
 from streamproc.kafka.codecs import decode_row
 from streamproc.kafka.embedded import PARTITIONS
 
@@ -40,7 +42,7 @@ class Tap(threading.Thread):
         self._brokers = brokers
         self._check = check
         self._keep = keep
-        self.kept: dict[str, str] = {}
+        self.kept: dict[str, Json] = {}
         """Payloads by message id."""
         self._stop_requested = threading.Event()
         self.counts: Counter[str] = Counter()
@@ -104,4 +106,4 @@ class Tap(threading.Thread):
         if topic == self._keep.topic:
             row = decode_row(message.value())
             if row.message_id in self._keep.message_ids:
-                self.kept[row.message_id] = row.payload
+                self.kept[row.message_id] = orjson.dumps(row.payload).decode()

@@ -7,7 +7,7 @@ CRC-64-AVRO fingerprint of the schema in little-endian, the Avro body. The schem
 Rows can be in Confluent's wire format as well, which differs in the header alone
 (:mod:`streamproc.kafka.registry`).
 
-Measured for a row of 1.8 KB with four manifest entries: 20 µs to encode, 19 µs to decode.
+Measured for a row of 1.9 KB with four manifest entries: 20 µs to encode, 8 µs to decode and parse.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from streamproc.errors import EventError
 from streamproc.events import DeadLetter, Deletion, Link, Micros, Origin, Row
+from streamproc.kafka.row_reader import row_reader
 from streamproc.shipped import shipped
 from streamproc.warehouse.rows import LoadedRow
 
@@ -110,6 +111,9 @@ LINK: Final = _codec("link")
 DELETION: Final = _codec("deletion")
 
 
+_read_usual: Final = row_reader(ROW.schema)
+
+
 def encode_row(row: Row, codec: Codec = ROW) -> bytes:
     """Return the message value of ``row``; its key is ``row.ordering_key``.
 
@@ -162,9 +166,12 @@ def decode_row(value: bytes | None, codec: Codec = ROW) -> LoadedRow:
     Raises:
         EventError: ``load``, ``not_ours``.
     """
+    if value is not None and codec.schema is ROW.schema and value.startswith(codec.header):
+        row = _read_usual(value, len(codec.header))
+        if row is not None:
+            return row
     fields = codec.decode(value)
-    if not _is_json(fields["payload"]):  # 2.5 µs, lest one row make the warehouse refuse its batch
-        raise EventError("load", "not_ours", "payload")
+    fields["payload"] = _object(fields["payload"])
     fields["manifest"] = orjson.dumps(fields["manifest"]).decode()
     fields["violations"] = orjson.dumps(fields["violations"]).decode()
     return LoadedRow._make(fields.values())  # the schema has them in this order
@@ -192,12 +199,14 @@ def row_codec(header: bytes, declared: str = ROW_SCHEMA) -> Codec | None:
         return None
 
 
-def _is_json(text: str) -> bool:
+def _object(text: str) -> dict[str, Any]:
     try:
-        orjson.loads(text)
+        found = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return False
-    return True
+        found = None
+    if not isinstance(found, dict):
+        raise EventError("load", "not_ours", "payload")
+    return found
 
 
 def encode_dead_letter(letter: DeadLetter) -> bytes:

@@ -62,7 +62,7 @@ def test_a_row_comes_back_whole(row: Row) -> None:
     assert (read.identity_id, read.ruleset) == (row.identity_id, row.ruleset)
     times = Times(read.original_timestamp, read.sent_at, read.received_at, read.timestamp)
     assert times == row.times
-    assert read.payload.encode() == row.payload
+    assert orjson.dumps(read.payload) == row.payload
     assert orjson.loads(read.manifest) == [entry._asdict() for entry in row.manifest]
     assert (read.source_topic, read.source_partition, read.source_offset) == row.origin
 

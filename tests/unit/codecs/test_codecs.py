@@ -100,7 +100,7 @@ def test_a_row_comes_back_with_its_lists_as_json() -> None:
         sent_at=Micros(-1),
         received_at=Micros(2),
         timestamp=Micros(3),
-        payload=ROW.payload.decode(),
+        payload={"event": "Signed Up", "n": "é😀\0"},
         manifest=row.manifest,
         ruleset="f00d",
         source_topic="events.raw",
