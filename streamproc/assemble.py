@@ -14,8 +14,8 @@ from streamproc.detect import Detector, NameModel, Recognition, key_words
 from streamproc.errors import ConfigError, Problem
 from streamproc.identity import View
 from streamproc.pipeline import Parts, Pipeline
-from streamproc.redact import Ciphers, KeyRing, Memo, Redactor, Sites, Tokens, parse_key_ring
-from streamproc.rules import Encrypt, Plan, Ruleset, load_ruleset
+from streamproc.redact import Ciphers, KeyRing, Memo, Redactor, ScopedSites, Tokens, parse_key_ring
+from streamproc.rules import Encrypt, Ruleset, load_ruleset
 from streamproc.settings import Settings, cache_directory, variable_name
 from streamproc.shipped import shipped
 from streamproc.subject_keys import SubjectKeyFile
@@ -127,7 +127,7 @@ def make_pipeline(
     return Pipeline(
         Parts(
             limits=Limits(limits.event_bytes, limits.depth, limits.text_characters),
-            sites=Sites(Plan(ruleset, key_words), detector.question, memo),
+            sites=ScopedSites(ruleset, key_words, detector.question, memo),
             detector=detector,
             redactor=Redactor(_tokens(settings, ring, ruleset), fingerprint),
             view=view,

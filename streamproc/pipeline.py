@@ -22,7 +22,7 @@ from streamproc.detect import Detector
 from streamproc.errors import EventError, RetryableError, Stage, place_of
 from streamproc.events import Dropped, Enriched, Link, Outcome, Record, Redacted
 from streamproc.identity import View, links_of
-from streamproc.redact import Memo, Redactor, Sites, Survey, survey
+from streamproc.redact import Memo, Redactor, ScopedSites, Survey, survey
 from streamproc.tracking import TrackingPlan, check
 from streamproc.warehouse.rows import to_row
 
@@ -40,7 +40,7 @@ class Parts:
     """What a pipeline is made of."""
 
     limits: Limits
-    sites: Sites
+    sites: ScopedSites
     detector: Detector
     redactor: Redactor
     view: View
@@ -109,9 +109,11 @@ class Pipeline:
     def _survey(self, record: Record) -> Survey | Dropped:
         event = decode(record, self._parts.limits)
         if self._parts.plan is None:
-            return survey(event, self._parts.sites)
+            return survey(event, self._parts.sites.of(event))
         checked = check(event, self._parts.plan)
-        return checked if isinstance(checked, Dropped) else survey(checked, self._parts.sites)
+        if isinstance(checked, Dropped):
+            return checked
+        return survey(checked, self._parts.sites.of(checked))
 
     def _search(self, surveyed: Sequence[Surveyed]) -> Sequence[Surveyed]:
         events = [item for item in surveyed if isinstance(item, Survey) and item.pending]

@@ -11,7 +11,7 @@ import orjson
 from streamproc.decode import Limits, decode
 from streamproc.detect import Text, key_words
 from streamproc.events import Dropped, Finding, Json, Micros, Origin, Record, Redacted
-from streamproc.redact import KeyRing, Memo, Redactor, Sites, Tokens, survey
+from streamproc.redact import KeyRing, Memo, Redactor, ScopedSites, Sites, Tokens, survey
 from streamproc.rules import Plan, parse_ruleset
 
 __all__ = [
@@ -51,6 +51,13 @@ def plan_of(rules: str) -> Plan:
 def sites_of(rules: str) -> Sites:
     """Return the sites of ``rules``, with nothing remembered."""
     return Sites(plan_of(rules), lambda context, without: (context, without), Memo(1_000))
+
+
+def scoped_sites_of(rules: str) -> ScopedSites:
+    """Return the sites of ``rules`` by the rules in force, with nothing remembered."""
+    ruleset = parse_ruleset(RULESET % rules, "test.yaml")
+    memo = Memo(1_000)
+    return ScopedSites(ruleset, key_words, lambda context, without: (context, without), memo)
 
 
 def find_literals(

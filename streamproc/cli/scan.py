@@ -93,14 +93,13 @@ def _scanner(settings: Settings, ruleset: Ruleset) -> Scanner:
     from streamproc.decode import Limits
     from streamproc.detect import key_words
     from streamproc.evaluate.inventory import Scanner
-    from streamproc.redact import Memo, Sites
-    from streamproc.rules import Plan
+    from streamproc.redact import Memo, ScopedSites
 
     detector = make_detector(settings, ruleset)
     memo = Memo(settings.worker.memo_entries)
     limits = settings.limits
     return Scanner(
-        Sites(Plan(ruleset, key_words), detector.question, memo),
+        ScopedSites(ruleset, key_words, detector.question, memo),
         detector,
         Limits(limits.event_bytes, limits.depth, limits.text_characters),
     )

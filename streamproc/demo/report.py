@@ -273,7 +273,7 @@ def _sample(plan: Plan, run: Run) -> tuple[Change, ...]:
     """Return how the event with the most kinds of planted values changed."""
     for record in samples(plan.records):
         if (after := run.samples.get(record.message_id)) is not None:
-            return tuple(_changes(record, orjson.loads(after)))
+            return tuple(_changes(record, after))
     return ()
 
 

@@ -12,7 +12,7 @@ from streamproc.decode.parse import parse
 from streamproc.detect import Detector, Text, key_words
 from streamproc.errors import EventError
 from streamproc.events import EVENT_TYPES, Event, Finding, Micros, Origin, RawBody, Times
-from streamproc.redact import Sites, Survey, survey
+from streamproc.redact import ScopedSites, Survey, survey
 from streamproc.redact.siblings import note_siblings
 from streamproc.redact.sites import VALIDATED
 from streamproc.redact.survey import Leaf, text_of
@@ -110,7 +110,7 @@ def _worst_first(row: Row) -> tuple[bool, bool, int, float, Where]:
 class Scanner:
     """Fills an inventory, batch by batch. For one thread at a time."""
 
-    def __init__(self, sites: Sites, detector: Detector, limits: Limits) -> None:
+    def __init__(self, sites: ScopedSites, detector: Detector, limits: Limits) -> None:
         """Scan as a pipeline of these parts would search."""
         self._sites = sites
         self._detector = detector
@@ -135,7 +135,7 @@ class Scanner:
         try:
             body = parse(line, self._limits)
             event = Event(Origin("", 0, 0), None, "track", "", NO_TIMES, RawBody(body), line)
-            return survey(event, self._sites)
+            return survey(event, self._sites.of(event))
         except EventError as error:
             self.inventory.refused[error.code] += 1
             return None

@@ -32,6 +32,7 @@ from streamproc.redact.answers import Memo
 from streamproc.redact.ciphers import ENCRYPTED, Ciphers
 from streamproc.redact.keys import KeyRing, parse_key_ring, write_key_ring
 from streamproc.redact.redact import Redactor
+from streamproc.redact.scoped import ScopedSites
 from streamproc.redact.sites import Sites
 from streamproc.redact.subjects import SubjectKey, SubjectKeys
 from streamproc.redact.survey import Survey, survey
@@ -44,6 +45,7 @@ __all__ = [
     "KeyRing",
     "Memo",
     "Redactor",
+    "ScopedSites",
     "Sites",
     "SubjectKey",
     "SubjectKeys",

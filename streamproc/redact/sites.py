@@ -107,17 +107,18 @@ class Site:
 class Sites:
     """The sites of one plan, with one memo. For one thread at a time."""
 
-    def __init__(self, plan: Plan, question: Question, memo: Memo) -> None:
+    def __init__(self, plan: Plan, question: Question, memo: Memo, most: int = KEPT_SITES) -> None:
         """Start with the root.
 
         Args:
             plan: What the ruleset says.
             question: See :meth:`streamproc.detect.Detector.question`.
             memo: What is known of values.
+            most: How many sites are kept.
         """
         self._plan = plan
         self._question = question
-        self._kept = 0
+        self._left = most
         self._machine_made = machine_made(plan.ruleset.entities)
         self.memo = memo
         self.root: Final = self._site(plan.root, "", "", keep=True)
@@ -134,7 +135,7 @@ class Sites:
         known = site.odd.get(key)
         if known is not None:
             return known
-        keep = self._kept < KEPT_SITES and len(key) <= LONGEST_KEPT_KEY
+        keep = self._left > 0 and len(key) <= LONGEST_KEPT_KEY
         field = self._plan.below(site.field, key)
         step = key if field.plain else "*"
         path = f"{site.path}.{step}" if site.path else step
@@ -142,7 +143,7 @@ class Sites:
         below = self._site(field, path, ROLES.get(key, "") if of_event else "", keep=keep)
         below.named = below.named and not (of_event and key in NAMING)
         if keep:
-            self._kept += 1
+            self._left -= 1
             (site.children if below.plain else site.odd)[key] = below
         return below
 

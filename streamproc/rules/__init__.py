@@ -2,9 +2,10 @@
 
     YAML file ──load_ruleset──▶ Ruleset (frozen, fingerprinted) ──Plan──▶ Field → LeafPolicy
 
-The language, version 1, is the models of :mod:`.language`; field paths are :mod:`.paths`; what a
-ruleset says about one field of one event is :mod:`.plan`. ``rules/default.yaml`` is the ruleset
-that is shipped, and the example to copy.
+The language, version 1, is the models of :mod:`.language`; field paths are :mod:`.paths`,
+conditions :mod:`.conditions`. Which rules are in force for an event is :mod:`.scope`, and what these
+say about one of its fields :mod:`.plan`. ``rules/default.yaml`` is the ruleset that is shipped, and
+the example to copy.
 
 A folder of rules holds exactly one ruleset, in one ``*.yaml`` file: what decides about an event can
 be read from top to bottom, and no order of files has to be known. Beside it, a folder
@@ -37,12 +38,14 @@ from streamproc.rules.operators import (
     TruncateIp,
 )
 from streamproc.rules.paths import FieldPath
-from streamproc.rules.plan import Action, Field, LeafPolicy, Plan
+from streamproc.rules.plan import Action, Field, LeafPolicy, Plan, Policies
+from streamproc.rules.scope import Active, Scope
 
 __all__ = [
     "LANGUAGE_VERSION",
     "SEARCHABLE",
     "Action",
+    "Active",
     "DateShift",
     "Drop",
     "DropEvent",
@@ -57,11 +60,13 @@ __all__ = [
     "Mask",
     "Operator",
     "Plan",
+    "Policies",
     "Recognizers",
     "Redact",
     "Replace",
     "Rule",
     "Ruleset",
+    "Scope",
     "TruncateIp",
     "load_recognizers",
     "load_ruleset",

@@ -12,16 +12,18 @@ from dataclasses import asdict
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from streamproc.detect.definitions import Definition
 from streamproc.detect.evidence import EVIDENT
+from streamproc.events import EventType
 from streamproc.expected import ENTITY, NAME
+from streamproc.rules.conditions import Condition
 from streamproc.rules.document import nearest
 from streamproc.rules.load_recognizers import Recognizers
 from streamproc.rules.operators import Hash, Keep, Operator, Statement
-from streamproc.rules.paths import FieldPath
+from streamproc.rules.paths import WrittenPath
 from streamproc.rules.presidio import SEARCHABLE as OF_PRESIDIO
 
 __all__ = [
@@ -82,17 +84,6 @@ def _operator_by_entity(
     return of_groups | {k: operator for k, operator in operators.items() if k not in groups}
 
 
-def _field_path(written: object) -> object:
-    if isinstance(written, FieldPath):
-        return written
-    if not isinstance(written, str):
-        raise PydanticCustomError("field_path", "expected a field path")
-    try:
-        return FieldPath.parse(written)
-    except ValueError as error:
-        raise PydanticCustomError("field_path", "{reason}", {"reason": str(error)}) from None
-
-
 STEPS: Mapping[str, str] = MappingProxyType(
     {
         "name": "Prose is searched for names, places and nationalities.",
@@ -131,7 +122,7 @@ Entities = Annotated[
     AfterValidator(_spelled_out),
 ]
 """Entities, and groups in the place of theirs."""
-WrittenPath = Annotated[FieldPath, BeforeValidator(_field_path)]
+Names = Annotated[frozenset[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
 
 class Rule(Statement):
@@ -141,6 +132,19 @@ class Rule(Statement):
     """Stands in manifests and in the counts of dropped events."""
     fields: Annotated[tuple[WrittenPath, ...], Field(min_length=1)]
     """The fields it speaks of; see :mod:`.paths`."""
+    topics: Names | None = None
+    """Only events of these topics."""
+    sources: Names | None = None
+    """Only events of these sources, by write key."""
+    types: Annotated[frozenset[EventType], Field(min_length=1)] | None = None
+    """Only events of these types."""
+    events: (
+        Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] | None
+    ) = None
+    """Only events of these names (of pages and screens too); `*` stands for anything, `?` for one
+    character, and case counts."""
+    when: Condition | None = None
+    """Only events of which this condition holds; see :mod:`.conditions`."""
     operator: Operator | None = None
     """What is done with what it decides."""
     entity: Entity | None = None
@@ -152,6 +156,11 @@ class Rule(Statement):
         Annotated[frozenset[Annotated[str, AfterValidator(_step)]], Field(min_length=1)] | None
     ) = None
     """The steps (:data:`STEPS`) that are not taken in the fields."""
+
+    @property
+    def scoped(self) -> bool:
+        """Whether it is for some events only."""
+        return any((self.topics, self.sources, self.types, self.events, self.when))
 
     @model_validator(mode="after")
     def _one_kind(self) -> Rule:

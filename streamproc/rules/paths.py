@@ -20,9 +20,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-__all__ = ["ANY", "ANY_DEPTH", "FieldPath", "letters_of"]
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+__all__ = ["ANY", "ANY_DEPTH", "FieldPath", "WrittenPath", "letters_of"]
 
 ANY = "*"
 ANY_DEPTH = "**"
@@ -62,3 +65,18 @@ class FieldPath(NamedTuple):
 def letters_of(key: str) -> str:
     """Return what counts of a key in matching: its letters and digits, caseless, NFKC."""
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", key).casefold()))
+
+
+def _parsed(written: object) -> object:
+    if isinstance(written, FieldPath):
+        return written
+    if not isinstance(written, str):
+        raise PydanticCustomError("field_path", "expected a field path")
+    try:
+        return FieldPath.parse(written)
+    except ValueError as error:
+        raise PydanticCustomError("field_path", "{reason}", {"reason": str(error)}) from None
+
+
+WrittenPath = Annotated[FieldPath, BeforeValidator(_parsed)]
+"""A path as a ruleset writes it."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from streamproc.rules.language import Rule, Ruleset
 from streamproc.rules.operators import Operator
 from streamproc.rules.paths import ANY, ANY_DEPTH, letters_of
 
-__all__ = ["Action", "Field", "LeafPolicy", "Plan"]
+__all__ = ["Action", "Field", "LeafPolicy", "Plan", "Policies"]
 
 KEPT_STEPS = 20_000
 """Most steps of the automaton that are remembered."""
@@ -92,6 +92,10 @@ class LeafPolicy:
         return Action(f"operators.{entity}", entity, self._ruleset.operator_for(entity))
 
 
+Policies: TypeAlias = dict[tuple[int, ...], LeafPolicy]
+"""By the indexes of the rules that speak of a field, what they say about it together."""
+
+
 class Field(NamedTuple):
     """One field of events, by its path without list indexes.
 
@@ -112,18 +116,33 @@ class Field(NamedTuple):
 class Plan:
     """A ruleset made ready to use. Safe to share between threads."""
 
-    def __init__(self, ruleset: Ruleset, words: Callable[[str], tuple[str, ...]]) -> None:
-        """Compile ``ruleset``; ``words`` splits a key into lower-case words."""
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        words: Callable[[str], tuple[str, ...]],
+        active: int | None = None,
+        policies: Policies | None = None,
+    ) -> None:
+        """Compile ``ruleset``.
+
+        Args:
+            ruleset: What is compiled.
+            words: Splits a key into lower-case words.
+            active: The rules that are in force (:mod:`.scope`); None for all.
+            policies: To share with plans of the same ruleset: fields that the same rules speak of
+                have the same policy then.
+        """
         self.ruleset = ruleset
         self._words = words
-        self._policies: dict[tuple[int, ...], LeafPolicy] = {}
-        self._named = {
-            step for rule in ruleset.rules for path in rule.fields for step in path.steps
-        }
+        self._policies: Policies = {} if policies is None else policies
+        rules = [
+            (index, rule)
+            for index, rule in enumerate(ruleset.rules)
+            if active is None or active >> index & 1
+        ]
+        self._named = {step for _, rule in rules for path in rule.fields for step in path.steps}
         self._next: dict[tuple[State, str], State] = {}
-        start = frozenset(
-            (index, path.steps) for index, rule in enumerate(ruleset.rules) for path in rule.fields
-        )
+        start = frozenset((index, path.steps) for index, rule in rules for path in rule.fields)
         self.root = self._field(_closed(start), plain=True, context=())
 
     def below(self, field: Field, key: str) -> Field:

@@ -15,11 +15,16 @@ from streamproc.demo.check import LeakCheck
 from streamproc.demo.leaks import Text
 from streamproc.demo.report import Change, Report, build_report, render, to_json
 from streamproc.demo.run import Arrived, Plan, Run
+from streamproc.events import Json
 from streamproc.settings import Settings
 
 EMAIL = Planted("email", "priya.raman1@example.com", "context.traits.email", "m1")
 EVENT = {"type": "track", "context": {"traits": {"email": EMAIL.value}}, "properties": {"n": 1}}
-AFTER = {"type": "track", "context": {"traits": {"email": "tok_k1_a"}}, "properties": {"n": 1}}
+AFTER: dict[str, Json] = {
+    "type": "track",
+    "context": {"traits": {"email": "tok_k1_a"}},
+    "properties": {"n": 1},
+}
 MANIFEST = [
     {"path": "context.traits.email", "entity": "EMAIL_ADDRESS"},
     {"path": "properties.list[3].email", "entity": "EMAIL_ADDRESS"},
@@ -48,7 +53,7 @@ def plan(tmp_path: Path) -> Plan:
 
 @pytest.fixture
 def run() -> Run:
-    samples = {"m1": json.dumps(AFTER)}
+    samples: dict[str, Json] = {"m1": AFTER}
     return Run(Arrived(rows=1, dead=1), 0, 2.0, LeakCheck([EMAIL]), True, samples)
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from redaction import LIMITS, find_literals, sites_of
+from redaction import LIMITS, find_literals, scoped_sites_of
 from rich.console import Console
 
 from streamproc.detect import Detector, Text
@@ -33,7 +33,7 @@ class ToldDetector:
 
 
 def scanned(*records: Mapping[str, Any] | bytes, rules: str = "") -> Inventory:
-    scanner = Scanner(sites_of(rules), cast("Detector", ToldDetector()), LIMITS)
+    scanner = Scanner(scoped_sites_of(rules), cast("Detector", ToldDetector()), LIMITS)
     scanner.scan([each if isinstance(each, bytes) else orjson.dumps(each) for each in records])
     return scanner.inventory
 

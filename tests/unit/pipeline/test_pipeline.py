@@ -9,7 +9,7 @@ from typing import cast
 
 import orjson
 import pytest
-from redaction import LIMITS, RING, find_literals, record_of, sites_of
+from redaction import LIMITS, RING, find_literals, record_of, scoped_sites_of
 
 from streamproc.detect import Detector, Text
 from streamproc.errors import EventError
@@ -58,7 +58,7 @@ def detector() -> ToldDetector:
 def parts(detector: ToldDetector) -> Parts:
     return Parts(
         limits=LIMITS,
-        sites=sites_of(DROP_TESTS),
+        sites=scoped_sites_of(DROP_TESTS),
         detector=cast("Detector", detector),
         redactor=Redactor(Tokens(RING), "f00d"),
         view=View(),

@@ -4,7 +4,6 @@ import pytest
 from redaction import plan_of
 
 from streamproc.redact import Memo, Sites
-from streamproc.redact import sites as sites_module
 from streamproc.redact.sites import Site
 
 RULES = """
@@ -61,10 +60,8 @@ def test_a_rule_leaves_out_steps(sites: Sites) -> None:
     assert (sites.passes(raw, UUID), sites.passes(note, UUID)) == (False, True)
 
 
-def test_sites_past_the_bound_are_made_anew_and_as_right(
-    sites: Sites, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sites_module, "KEPT_SITES", 2)
+def test_sites_past_the_bound_are_made_anew_and_as_right() -> None:
+    sites = Sites(plan_of(RULES), lambda context, without: (context, without), Memo(100), most=2)
     for number in range(10):
         site = at(sites, f"key{number}", "email")
         assert site.whole is not None

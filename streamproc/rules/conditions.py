@@ -1,0 +1,214 @@
+"""Conditions: when a rule is in force, by what the event says.
+
+A condition is one of these, and they nest::
+
+    {path: context.country, equals: DE}       a value at the path is DE
+    {path: context.country, in: [DE, FR]}     … is one of them
+    {path: properties.plan, matches: "^pro"}  … a text in which the expression is found
+    {path: traits.email, exists: true}        there is a value other than null, or there is none
+    {path: properties.total, above: 100}      … a number above 100; also below, at_least, at_most
+    {consent_denied: [marketing]}             the person has denied one of these categories
+    {identified: true}                        the event has a user id; false: it has none
+    {all: […]}, {any: […]}, {not: …}
+
+Paths are those of fields (:mod:`.paths`); where one stands for several values, one of them is
+enough. Compared are values as they came, before anything is redacted: texts with case, numbers by
+size (1 equals 1.0), and true never equals 1. A path that is not there makes every test of it false
+but ``exists: false``.
+
+Denied consent is read where RudderStack and Segment put it: category ids in
+``context.consentManagement.deniedConsentIds``, and categories that are false in
+``context.consent.categoryPreferences``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Annotated, Any, TypeAlias
+
+import regex
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from streamproc.rules.operators import Statement
+from streamproc.rules.paths import ANY, ANY_DEPTH, WrittenPath, letters_of
+from streamproc.rules.regexes import refusal
+
+__all__ = ["Condition", "Test", "compiled"]
+
+Test: TypeAlias = Callable[[Mapping[str, Any]], bool]
+"""Tells of an event's body, as it came, whether a condition holds."""
+
+LONGEST_MATCHED: int = 4_096
+"""Characters of a text that ``matches`` looks at, so that no event can keep it busy."""
+
+DENIED_IDS = ("context", "consentManagement", "deniedConsentIds")
+PREFERENCES = ("context", "consent", "categoryPreferences")
+
+
+def _expression(written: str) -> str:
+    if reason := refusal(written):
+        raise PydanticCustomError("expression", "{reason}", {"reason": reason})
+    return written
+
+
+Scalar = bool | int | float | str
+Scalars = Annotated[tuple[Scalar, ...], Field(min_length=1)]
+Number = Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)]
+Texts = Annotated[frozenset[str], Field(min_length=1)]
+Conditions = Annotated[tuple["Condition", ...], Field(min_length=1)]
+
+TESTS = ("equals", "in", "matches", "exists", "above", "below", "at_least", "at_most")
+ALONE = ("consent_denied", "identified", "all", "any", "not")
+
+
+class Condition(Statement):
+    """One condition; see the module for what it can say."""
+
+    path: WrittenPath | None = None
+    """The field that is tested."""
+    equals: Scalar | None = None
+    """A value at the path is this one."""
+    among: Annotated[Scalars | None, Field(alias="in")] = None
+    """A value at the path is one of these."""
+    matches: Annotated[str, AfterValidator(_expression)] | None = None
+    """In a text at the path this regular expression is found, case counting."""
+    exists: bool | None = None
+    """Whether there is a value at the path, null being none."""
+    above: Number | None = None
+    """A number at the path is larger."""
+    below: Number | None = None
+    """A number at the path is smaller."""
+    at_least: Number | None = None
+    """A number at the path is as large, or larger."""
+    at_most: Number | None = None
+    """A number at the path is as large, or smaller."""
+    consent_denied: Texts | None = None
+    """The person has denied consent to one of these categories."""
+    identified: bool | None = None
+    """Whether the event has a user id."""
+    every: Annotated[Conditions | None, Field(alias="all")] = None
+    """All of these hold."""
+    some: Annotated[Conditions | None, Field(alias="any")] = None
+    """One of these holds."""
+    opposite: Annotated[Condition | None, Field(alias="not")] = None
+    """This does not hold."""
+
+    @model_validator(mode="after")
+    def _one_test(self) -> Condition:
+        said = [name for name, value in self.model_dump(by_alias=True).items() if value is not None]
+        tests = [name for name in said if name in TESTS]
+        alone = [name for name in said if name in ALONE]
+        if len(tests) + len(alone) != 1 or ("path" in said) != bool(tests):
+            raise PydanticCustomError(
+                "condition",
+                "expected a path with one test ({tests}), or one of {alone}",
+                {"tests": ", ".join(TESTS), "alone": ", ".join(ALONE)},
+            )
+        return self
+
+
+def compiled(condition: Condition) -> Test:
+    """Return the test that ``condition`` writes."""
+    if condition.every is not None:
+        tests = [compiled(each) for each in condition.every]
+        return lambda body: all(test(body) for test in tests)
+    if condition.some is not None:
+        tests = [compiled(each) for each in condition.some]
+        return lambda body: any(test(body) for test in tests)
+    if condition.opposite is not None:
+        opposite = compiled(condition.opposite)
+        return lambda body: not opposite(body)
+    if condition.consent_denied is not None:
+        categories = condition.consent_denied
+        return lambda body: not categories.isdisjoint(_denied(body))
+    if condition.identified is not None:
+        identified = condition.identified
+        return lambda body: bool(body.get("userId")) is identified
+    assert condition.path is not None
+    return _of_path(condition.path.steps, condition)
+
+
+def _of_path(steps: tuple[str, ...], condition: Condition) -> Test:
+    if condition.exists is not None:
+        exists = condition.exists
+        return lambda body: any(value is not None for value in _values(body, steps)) is exists
+    holds = _of_value(condition)
+    return lambda body: any(holds(value) for value in _values(body, steps))
+
+
+def _of_value(condition: Condition) -> Callable[[Any], bool]:
+    if condition.matches is not None:
+        search = regex.compile(condition.matches, regex.VERSION0).search
+        return lambda value: type(value) is str and search(value[:LONGEST_MATCHED]) is not None
+    if condition.equals is not None:
+        wanted = {_comparable(condition.equals)}
+    elif condition.among is not None:
+        wanted = {_comparable(value) for value in condition.among}
+    else:
+        return _of_number(condition)
+    return lambda value: isinstance(value, str | int | float) and _comparable(value) in wanted
+
+
+def _of_number(condition: Condition) -> Callable[[Any], bool]:
+    above, below = condition.above, condition.below
+    at_least, at_most = condition.at_least, condition.at_most
+
+    def holds(value: Any) -> bool:
+        if type(value) is not int and type(value) is not float:
+            return False
+        if above is not None:
+            return bool(value > above)
+        if below is not None:
+            return bool(value < below)
+        if at_least is not None:
+            return bool(value >= at_least)
+        assert at_most is not None
+        return bool(value <= at_most)
+
+    return holds
+
+
+def _comparable(value: str | float) -> tuple[bool, str | float]:
+    return isinstance(value, bool), value  # Python's True equals 1
+
+
+def _denied(body: Mapping[str, Any]) -> Iterator[str]:
+    ids = _plain(body, DENIED_IDS)
+    if isinstance(ids, list):
+        yield from (each for each in ids if isinstance(each, str))
+    preferences = _plain(body, PREFERENCES)
+    if isinstance(preferences, dict):
+        yield from (category for category, given in preferences.items() if given is False)
+
+
+def _plain(value: Any, keys: Sequence[str]) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _values(value: Any, steps: tuple[str, ...]) -> Iterator[Any]:
+    """Yield what is at ``steps`` below ``value``; lists are looked into, and are no steps."""
+    waiting: list[tuple[Any, tuple[str, ...]]] = [(value, steps)]
+    while waiting:
+        value, steps = waiting.pop()
+        if type(value) is list:
+            waiting += [(item, steps) for item in value]
+        if not steps:
+            yield value
+        elif steps[0] == ANY_DEPTH:
+            waiting.append((value, steps[1:]))
+            if type(value) is dict:
+                waiting += [(item, steps) for item in value.values()]
+        elif type(value) is dict:
+            step, rest = steps[0], steps[1:]
+            waiting += [
+                (item, rest)
+                for key, item in value.items()
+                if step in (ANY, key) or _letters(key) == step
+            ]
+
+
+_letters = lru_cache(maxsize=4_096)(letters_of)

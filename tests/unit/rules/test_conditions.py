@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from streamproc.rules.conditions import Condition, compiled
+
+BODY: dict[str, Any] = {
+    "userId": "u-1",
+    "context": {
+        "country": "DE",
+        "consentManagement": {"deniedConsentIds": ["marketing", 7]},
+        "consent": {"categoryPreferences": {"ads": False, "analytics": True}},
+    },
+    "properties": {
+        "total": 100,
+        "share": 0.5,
+        "paid": True,
+        "note": None,
+        "plan": "pro-2024",
+        "items": [{"sku": "a"}, {"sku": "b", "tags": ["x", "y"]}],
+    },
+}
+
+
+def holds(written: dict[str, Any], body: dict[str, Any] = BODY) -> bool:
+    return compiled(Condition.model_validate(written))(body)
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ({"path": "context.country", "equals": "DE"}, True),
+        ({"path": "context.country", "equals": "de"}, False),
+        ({"path": "context.Country", "equals": "DE"}, True),  # keys as in field paths
+        ({"path": "context.nowhere", "equals": "DE"}, False),
+        ({"path": "context.country", "in": ["FR", "DE"]}, True),
+        ({"path": "context.country", "in": ["FR"]}, False),
+        ({"path": "properties.total", "equals": 100.0}, True),
+        ({"path": "properties.total", "equals": "100"}, False),
+        ({"path": "properties.paid", "equals": True}, True),
+        ({"path": "properties.paid", "equals": 1}, False),
+        ({"path": "properties.paid", "above": 0}, False),
+        ({"path": "properties.items[*].sku", "equals": "b"}, True),
+        ({"path": "properties.items.tags", "equals": "y"}, True),
+        ({"path": "**.sku", "equals": "a"}, True),
+        ({"path": "properties.*.sku", "equals": "c"}, False),
+        ({"path": "properties.plan", "matches": "^pro"}, True),
+        ({"path": "properties.plan", "matches": "^PRO"}, False),
+        ({"path": "properties.total", "matches": "100"}, False),
+        ({"path": "properties.plan", "exists": True}, True),
+        ({"path": "properties.note", "exists": True}, False),
+        ({"path": "properties.note", "exists": False}, True),
+        ({"path": "nowhere.at.all", "exists": False}, True),
+        ({"path": "properties.total", "above": 99}, True),
+        ({"path": "properties.total", "above": 100}, False),
+        ({"path": "properties.total", "at_least": 100}, True),
+        ({"path": "properties.total", "at_most": 99}, False),
+        ({"path": "properties.share", "below": 1}, True),
+        ({"path": "properties.plan", "below": 1}, False),
+        ({"consent_denied": ["marketing"]}, True),
+        ({"consent_denied": ["ads", "other"]}, True),
+        ({"consent_denied": ["analytics"]}, False),
+        ({"identified": True}, True),
+        ({"identified": False}, False),
+        ({"all": [{"identified": True}, {"path": "context.country", "equals": "DE"}]}, True),
+        ({"all": [{"identified": True}, {"path": "context.country", "equals": "FR"}]}, False),
+        ({"any": [{"identified": False}, {"path": "context.country", "equals": "DE"}]}, True),
+        ({"not": {"path": "context.country", "in": ["DE"]}}, False),
+        ({"not": {"path": "context.nowhere", "in": ["DE"]}}, True),
+    ],
+)
+def test_what_a_condition_says_of_an_event(test: dict[str, Any], expected: bool) -> None:
+    assert holds(test) is expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"context": None},
+        {"context": "DE"},
+        {"context": {"consent": [], "consentManagement": {"deniedConsentIds": "marketing"}}},
+        {"context": {"consent": {"categoryPreferences": [False]}}},
+    ],
+)
+def test_consent_that_is_written_otherwise_denies_nothing(body: dict[str, Any]) -> None:
+    assert not holds({"consent_denied": ["marketing", "ads"]}, body)
+
+
+def test_an_expression_looks_at_a_bounded_part_of_a_text() -> None:
+    condition = {"path": "note", "matches": "end$"}
+
+    assert holds(condition, {"note": "." * 4_000 + "end"})
+    assert not holds(condition, {"note": "." * 5_000 + "end"})
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {},
+        {"path": "a"},
+        {"equals": 1},
+        {"path": "a", "equals": 1, "in": [2]},
+        {"path": "a", "identified": True},
+        {"path": "a..b", "equals": 1},
+        {"path": "a", "in": []},
+        {"path": "a", "above": "1"},
+        {"path": "a", "matches": "(a+)+$"},
+        {"path": "a", "matches": "["},
+        {"all": []},
+        {"any": [{}]},
+        {"not": {"path": "a"}},
+        {"consent_denied": []},
+        {"like": "a"},
+    ],
+)
+def test_what_is_no_condition_is_refused(written: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Condition.model_validate(written)
