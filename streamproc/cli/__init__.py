@@ -39,6 +39,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "streamproc.cli.reprocess:reprocess",
         "Read past events again, and correct their rows.",
     ),
+    "lookml": (
+        "streamproc.cli.lookml:lookml",
+        "Write LookML views and a model of the warehouse's tables.",
+    ),
     "redact": ("streamproc.cli.redact:redact", "Redact JSON lines, offline."),
     "scan": (
         "streamproc.cli.scan:scan",
