@@ -84,12 +84,14 @@ class StreamprocHook(BaseHook):
         return read_status(await run(command, arguments, STATUS_SECONDS, self.log.info), asked_at)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Return whether broker and warehouse answer, and a sentence about it."""
+        """Return whether brokers and warehouse answer, and a sentence about it."""
         try:
             status = self.status()
         except AirflowException as error:
             return False, str(error)
-        return True, f"streamproc answers: {status.lag_rows} rows are not loaded yet"
+        if status.unreachable is not None:
+            return False, f"the brokers answer, the warehouse does not: {status.unreachable}"
+        return True, f"brokers and warehouse answer: {status.lag_rows} rows are not loaded yet"
 
 
 def _command(connection: Connection) -> Command:

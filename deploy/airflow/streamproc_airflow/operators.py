@@ -226,7 +226,7 @@ class StreamprocFreshnessOperator(BaseOperator):
         if self.max_age is None:
             return []
         if status.received_up_to is None:
-            return ["nothing is loaded yet"]
+            return [status.unreachable or "nothing is loaded yet"]
         age, most = status.asked_at - status.received_up_to, self.max_age
         if age <= most:
             return []

@@ -32,6 +32,8 @@ class LoadStatus:
         received_up_to: When the last event that is loaded was received; None before the first.
         loaded: How far each partition is loaded, those of the deletions among them.
         ends: Where each of them ended.
+        unreachable: Why the warehouse cannot be asked; the offsets are then those that loaders told
+            Kafka, a little behind. None if it answers.
     """
 
     asked_at: datetime
@@ -41,6 +43,7 @@ class LoadStatus:
     received_up_to: datetime | None
     loaded: tuple[Mark, ...]
     ends: tuple[Mark, ...]
+    unreachable: str | None
 
     def reaches(self, moment: datetime, settle: timedelta) -> bool:
         """Return whether events received up to ``moment`` are loaded.
@@ -85,19 +88,23 @@ def read_status(answer: Mapping[str, Any], asked_at: datetime) -> LoadStatus:
             lag_rows=int(answer["lag_rows"]),
             lag_seconds=None if lag_seconds is None else float(lag_seconds),
             received_up_to=None if reached is None else _utc(reached),
-            loaded=_marks(answer["partitions"], "next_offset"),
-            ends=_marks(answer["partitions"], "end_offset"),
+            loaded=tuple(map(_loaded, answer["partitions"])),
+            ends=tuple(map(_end, answer["partitions"])),
+            unreachable=None if answer["warehouse"] == "ok" else str(answer["warehouse"]),
         )
     except (KeyError, TypeError, ValueError):
         told = "streamproc load status answered in another way than this provider expects: "
         raise CommandError(told + "their versions do not fit") from None
 
 
-def _marks(partitions: Sequence[Mapping[str, Any]], place: str) -> tuple[Mark, ...]:
-    return tuple(
-        Mark(str(each["topic"]), int(each["partition"]), int(each[place] or 0))
-        for each in partitions
-    )
+def _loaded(partition: Mapping[str, Any]) -> Mark:
+    # Offsets at the end may have no record: where no row is missing, all of it is loaded.
+    end = _end(partition)
+    return end._replace(offset=partition["next_offset"] or 0) if partition["lag_rows"] else end
+
+
+def _end(partition: Mapping[str, Any]) -> Mark:
+    return Mark(str(partition["topic"]), int(partition["partition"]), int(partition["end_offset"]))
 
 
 def _utc(text: str) -> datetime:

@@ -91,6 +91,13 @@ def status(**changed: Any) -> dict[str, Any]:
         "lag_seconds": 0.0,
         "received_up_to": "2026-01-31T06:00:00+00:00",
         "partitions": [
-            {"topic": "warehouse.load", "partition": 0, "next_offset": 5, "end_offset": 5}
+            {
+                "topic": "warehouse.load",
+                "partition": 0,
+                "next_offset": 5,
+                "end_offset": 5,
+                "lag_rows": 0,
+            }
         ],
+        "warehouse": "ok",
     } | changed

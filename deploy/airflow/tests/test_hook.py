@@ -170,11 +170,19 @@ def test_a_command_does_not_outlive_its_task(stand_in: StandIn) -> None:
 
 
 def test_a_connection_is_tested_by_a_status(stand_in: StandIn) -> None:
-    stand_in.answers(Answer(status(lag_rows=7)), Answer(log="streamproc: no broker", code=1))
+    stand_in.answers(
+        Answer(status(lag_rows=7)),
+        Answer(status(warehouse="no such role")),
+        Answer("", log="streamproc: no broker", code=1),
+    )
 
     assert StreamprocHook().test_connection() == (
         True,
-        "streamproc answers: 7 rows are not loaded yet",
+        "brokers and warehouse answer: 7 rows are not loaded yet",
+    )
+    assert StreamprocHook().test_connection() == (
+        False,
+        "the brokers answer, the warehouse does not: no such role",
     )
     answers, told = StreamprocHook().test_connection()
     assert (answers, told.splitlines()[-1]) == (False, "streamproc: no broker")

@@ -38,7 +38,9 @@ class Instance:
 
 
 def place(next_offset: int, topic: str = "warehouse.deletions") -> dict[str, Any]:
-    return {"topic": topic, "partition": 0, "next_offset": next_offset, "end_offset": 8}
+    lag = 8 - next_offset
+    offsets = {"next_offset": next_offset, "end_offset": 8, "lag_rows": lag}
+    return {"topic": topic, "partition": 0, **offsets}
 
 
 def executed(operator: Any, instance: Instance | None = None) -> Any:
@@ -157,6 +159,11 @@ def test_a_fresh_warehouse_passes_with_its_figures(stand_in: StandIn) -> None:
             "12 rows wait, it is not known for how long",
         ),
         ({"received_up_to": None}, {"max_age": timedelta(days=1)}, "nothing is loaded yet"),
+        (
+            {"received_up_to": None, "warehouse": "warehouse.duckdb is open in another process"},
+            {"max_age": timedelta(days=1)},
+            r"warehouse\.duckdb is open in another process",
+        ),
         (
             {"received_up_to": "2020-01-01T00:00:00Z"},
             {"max_age": timedelta(hours=1)},

@@ -33,13 +33,14 @@ def test_a_moment_is_reached_when_what_came_before_it_has_settled_and_is_loaded(
 
 
 @pytest.mark.parametrize(
-    ("next_offset", "passed"), [(4, False), (5, True), (9, True), (None, False)]
+    ("next_offset", "lag_rows", "passed"),
+    [(4, 5, False), (5, 4, True), (9, 0, True), (None, 9, False), (None, 0, True), (3, 0, True)],
 )
-def test_a_mark_is_passed_when_the_offset_before_it_is_loaded(
-    next_offset: int | None, passed: bool
+def test_a_mark_is_passed_when_what_is_before_it_is_loaded(
+    next_offset: int | None, lag_rows: int, passed: bool
 ) -> None:
-    partition = {"topic": "t", "partition": 3, "next_offset": next_offset, "end_offset": 9}
-    read = read_status(status(partitions=[partition]), SIX)
+    place = {"topic": "t", "partition": 3, "next_offset": next_offset, "end_offset": 9}
+    read = read_status(status(partitions=[{**place, "lag_rows": lag_rows}]), SIX)
 
     assert read.has_passed([Mark("t", 3, 5)]) is passed
     assert read.ends == (Mark("t", 3, 9),)

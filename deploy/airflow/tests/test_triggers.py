@@ -142,7 +142,7 @@ def test_a_missing_connection_ends_the_wait(
 def test_carried_out_is_what_lies_behind_every_mark(stand_in: StandIn) -> None:
     def at(offset: int) -> Answer:
         place = {"topic": "deletions", "partition": 1, "next_offset": offset, "end_offset": 20}
-        return Answer(status(caught_up=False, partitions=[place]))
+        return Answer(status(caught_up=False, partitions=[{**place, "lag_rows": 1}]))
 
     stand_in.answers(at(6), at(7))
 
