@@ -75,6 +75,13 @@ def _duckdb(settings: Settings) -> Sink:
     return open_duckdb(settings.loader)
 
 
+def _snowflake(settings: Settings) -> Sink:
+    from streamproc.warehouse.snowflake import open_snowflake  # noqa: PLC0415 - as above
+
+    return open_snowflake(settings)
+
+
 OPENERS: Final[dict[str, Callable[[Settings], Sink]]] = {
     "duckdb": _duckdb,
+    "snowflake": _snowflake,
 }

@@ -124,8 +124,9 @@ class SnowflakeSink:
         ways = Ways(SNOWFLAKE, staged, self._dedupe_hours, batch.loaded_at)
         try:
             with self._session.transaction():
-                # The lock first: whoever has it can trust that no column changes its kind, see
-                # snowflake_widening. So what is compared here is so until the commit.
+                # The lock first: while one has it no column gets a wider type (snowflake_widening),
+                # so what is compared here is so until the commit. It is taken again later on, which
+                # costs a moment.
                 self.run(sql.lock(ways))
                 known = self.schema()
                 check_schema(known, batch)

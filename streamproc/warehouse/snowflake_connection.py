@@ -259,10 +259,13 @@ def _where(settings: SnowflakeSettings) -> Mapping[str, Any]:
 def _session_parameters(settings: SnowflakeSettings) -> Mapping[str, Any]:
     return {
         "QUERY_TAG": settings.query_tag,
-        "TIMEZONE": "UTC",
         "ABORT_DETACHED_QUERY": True,  # what a dead loader still runs costs money
         "LOCK_TIMEOUT": LOCK_SECONDS,
         "STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_SECONDS,
+        # What statements rely on, and an account may have set otherwise:
+        "TIMEZONE": "UTC",
+        "DATE_OUTPUT_FORMAT": "YYYY-MM-DD",
+        "TIMESTAMP_INPUT_FORMAT": "AUTO",
         "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
         "CLIENT_TELEMETRY_ENABLED": False,
     }

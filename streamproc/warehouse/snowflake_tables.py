@@ -24,6 +24,7 @@ from streamproc.warehouse.snowflake_widening import (
     Rename,
     Step,
     after,
+    fits,
     next_step,
     settled,
 )
@@ -112,25 +113,30 @@ class Tables:
             if not steps:
                 return
             try:
-                self._carry_out(table, steps)
+                done = self._carry_out(table, steps)
             except StatementError as error:
                 # Another loader was quicker, most likely: it looks different now.
                 if not error.answered:
                     raise
-                lost += 1
-            else:
-                lost = 0
+                done = False
+            if done:
                 filled |= {step.target for step in steps if isinstance(step, Copy)}
+            lost = 0 if done else lost + 1
         raise RetryableError(f"Snowflake: table {table} does not become as it is needed")
 
-    def _carry_out(self, table: str, steps: Sequence[Step]) -> None:
+    def _carry_out(self, table: str, steps: Sequence[Step]) -> bool:
+        """Do what ``steps`` say; return whether it still was what they were decided on."""
         sqls = _sql(table, steps)
         if isinstance(steps[0], Copy):
             with self._session.transaction():
                 self._session.run(LOCK.name, LOCK.sql, LOCK.parameters)
+                # Text in the place of a number would be read as one, if it can be.
+                if not fits(self._table(table), steps[0]):
+                    return False
                 self._session.run(f"copy within {table}", next(sqls))
         for sql in sqls:
             self._session.run(f"change {table}", sql)
+        return True
 
     def _table(self, table: str) -> Columns:
         return dict(_column(*column) for _, *column in self._ask(table.upper()))

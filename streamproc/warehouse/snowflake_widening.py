@@ -42,7 +42,7 @@ from typing import Final, TypeAlias
 from streamproc.warehouse.kinds import Kind, join
 from streamproc.warehouse.schema import Columns
 
-__all__ = ["Add", "Copy", "Drop", "Rename", "Step", "after", "next_step", "settled"]
+__all__ = ["Add", "Copy", "Drop", "Rename", "Step", "after", "fits", "next_step", "settled"]
 
 BESIDE: Final = re.compile(r"(.+) (wide|was) [0-9a-f]{8}", re.DOTALL)
 """Columns beside those that are becoming wider."""
@@ -123,6 +123,12 @@ def next_step(
         return Rename(column, f"{column} was {fresh}")
     ready = suited[0] in filled
     return Rename(suited[0], column) if ready else Copy(suited[0], wanted, was, drop=False)
+
+
+def fits(columns: Columns, step: Copy) -> bool:
+    """Return whether the columns that ``step`` is about are still what they were."""
+    expected = {**step.sources, step.target: step.kind}
+    return all(columns.get(name) is kind for name, kind in expected.items())
 
 
 def _last_step(column: str, kind: Kind, was: Columns, wide: Columns) -> Step | None:
