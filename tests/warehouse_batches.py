@@ -113,7 +113,8 @@ def frames(events: Sequence[Event]) -> dict[str, Frame]:
 def frame(table: str, rows: Sequence[Mapping[str, Any]]) -> Rows:
     """Return the frame of ``rows``, whose columns are those of the standard and what they hold."""
     standard = _standard(table)
-    names = dict.fromkeys(name for row in rows for name in row if name != ROW)
+    told = (name for row in rows for name, value in row.items() if value is not None)
+    names = dict.fromkeys(name for name in told if name != ROW)
     columns = {
         name: standard.get(name) or _kind(row.get(name) for row in rows)
         for name in {**standard, **names}
