@@ -21,65 +21,73 @@
     }) -}}
 {% endmacro %}
 
-{# Select which columns of `relation` hold what looks like personal data: table, column, kind and
-   the number of rows, never a value (a test's failures may be stored).
+{# Select where there is what looks like personal data: table, column, kind and the number of rows,
+   never a value (a test's failures may be stored).
 
    Arguments:
-     relation: A table or view. All of its texts and JSON documents are searched.
-     loaded_at: When a row was loaded, in UTC: a column or an expression.
-     except_columns: Columns to leave out.
+     searched: Of each table its relation, its columns to search, and when a row was loaded, in UTC:
+       a column or an expression.
      except_kinds: Kinds of personal data to leave out, such as what `format_preserve` makes. #}
-{% macro personal_data_in(relation, loaded_at, except_columns=[], except_kinds=[]) %}
-    {%- set selects = [] -%}
-    {%- set skipped = except_columns | map('lower') | list -%}
-    {%- if execute -%}
-        {%- for column in adapter.get_columns_in_relation(relation) -%}
-            {%- if column.name | lower not in skipped and streamproc.holds_text(column) -%}
-                {%- do selects.append(
-                    streamproc.personal_data_in_column(relation, column, loaded_at, except_kinds)
-                ) -%}
-            {%- endif -%}
-        {%- endfor -%}
-    {%- endif -%}
-    {{- return((selects | join('\nunion all\n')) or streamproc.no_personal_data_found()) -}}
-{% endmacro %}
-
-{% macro no_personal_data_found() %}
-    {{- return("select '' as table_name, '' as column_name, '' as kind, 0 as found where 1 = 0") -}}
-{% endmacro %}
-
-{% macro holds_text(column) %}
-    {{- return(column.is_string() or column.dtype | upper in ('JSON', 'VARIANT')) -}}
-{% endmacro %}
-
-{% macro personal_data_in_column(relation, column, loaded_at, except_kinds) %}
-    {%- set name = column.name | lower -%}
-    {%- set value = "cast(" ~ streamproc.quoted(column.name) ~ " as " ~ dbt.type_string() ~ ")" -%}
-    {%- if 'user_agent' in name -%}
-        {#- Chrome/126.0.6478.61 is no address. -#}
-        {%- set value = streamproc.without(value, '[A-Za-z]+/[0-9.]+') -%}
-    {%- endif -%}
+{% macro personal_data_in(searched, except_kinds=[]) %}
     {%- set kinds = [] -%}
-    {%- for kind, pattern in streamproc.personal_data_patterns().items() -%}
-        {%- if kind not in except_kinds and not (kind == 'ip' and 'version' in name) -%}
-            {%- do kinds.append("when " ~ streamproc.matches('value', pattern) ~ " then '" ~ kind ~ "'") -%}
-        {%- endif -%}
+    {%- for kind, pattern in streamproc.personal_data_patterns().items() if kind not in except_kinds -%}
+        {#- A version may have four parts, as an address has. -#}
+        {%- set also = "column_name not like '%version%' and " if kind == 'ip' -%}
+        {%- do kinds.append(
+            "when " ~ also ~ streamproc.matches('value', pattern) ~ " then '" ~ kind ~ "'"
+        ) -%}
+    {%- endfor -%}
+    {%- set texts = [] -%}
+    {%- for relation, columns, loaded_at in searched if columns -%}
+        {%- do texts.append(streamproc.texts_in(relation, columns, loaded_at)) -%}
     {%- endfor %}
-select
-    '{{ relation.identifier | replace("'", "''") }}' as table_name,
-    '{{ column.name | replace("'", "''") }}' as column_name,
-    kind,
-    count(*) as found
+select table_name, column_name, kind, count(*) as found
 from (
-    select case {{ kinds | join(' ') }} end as kind
+    select
+        table_name,
+        column_name,
+        case {{ kinds | join('\n            ') }} end as kind
     from (
-        select {{ value }} as value
-        from {{ relation }}
-        where {{ streamproc.recently(loaded_at) }}
+        {{ texts | join('\n        union all\n        ')
+            or "select '' as table_name, '' as column_name, '' as value where 1 = 0" }}
     ) as texts
 ) as kinds
 where kind is not null
-group by kind
+group by table_name, column_name, kind
+{% endmacro %}
+
+{# Select every text in the columns of a table that was loaded recently: table, column, value. #}
+{% macro texts_in(relation, columns, loaded_at) -%}
+    select '{{ relation.identifier | lower | replace("'", "''") }}' as table_name, lower(column_name) as column_name, value
+        from (
+            select
+                {%- for column in columns %}
+                {%- set text = "cast(" ~ streamproc.quoted(column) ~ " as " ~ dbt.type_string() ~ ")" %}
+                {%- if 'user_agent' in column | lower %}
+                {#- Chrome/126.0.6478.61 is no address. #}
+                {%- set text = streamproc.without(text, '[A-Za-z]+/[0-9.]+') %}
+                {%- endif %}
+                {{ text }} as {{ streamproc.quoted(column) }}{{ "," if not loop.last }}
+                {%- endfor %}
+            from {{ relation }}
+            where {{ streamproc.recently(loaded_at) }}
+        ) as searched
+        unpivot (value for column_name in ({% for column in columns %}{{ streamproc.quoted(column) }}{{ ", " if not loop.last }}{% endfor %}))
+{%- endmacro %}
+
+{# Return the columns of `relation` that hold texts or documents, but for those named in `except`,
+   in lower case. #}
+{% macro text_columns(relation, except) %}
+    {%- set found = [] -%}
+    {%- if execute -%}
+        {%- for column in adapter.get_columns_in_relation(relation) -%}
+            {%- set is_text = column.is_string() or column.dtype | upper in ('JSON', 'VARIANT') -%}
+            {%- if is_text and column.name | lower not in except -%}
+                {%- do found.append(column.name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{- return(found) -}}
 {% endmacro %}
 
 {# Return a condition: loaded within `streamproc_checked_hours`, where that is set. #}

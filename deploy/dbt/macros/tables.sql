@@ -1,6 +1,6 @@
-{# Return the tables that the loader fills from events and that there are: the base tables, those of
-   each tracked event, users and discards. #}
-{% macro tables() %}
+{# Return the tables that the loader fills from events and that there are, but for those of tracked
+   events. #}
+{% macro base_tables() %}
     {#- By name, so that dbt knows what is read. -#}
     {%- set sources = [
         source('streamproc', 'tracks'), source('streamproc', 'identifies'),
@@ -14,7 +14,7 @@
             {%- do found.append(relation) -%}
         {%- endfor -%}
     {%- endif -%}
-    {{- return(found + streamproc.event_tables()) -}}
+    {{- return(found) -}}
 {% endmacro %}
 
 {# Return the tables of tracked events that there are. #}

@@ -1,6 +1,6 @@
 {# Every value is a token in the columns that the rules turn into tokens. #}
 {%- set selects = [] -%}
-{%- for relation in streamproc.tables() -%}
+{%- for relation in streamproc.base_tables() + streamproc.event_tables() -%}
     {%- for name, column in streamproc.columns_of(relation).items() if name in var('streamproc_token_columns') -%}
         {%- set select -%}
 select
