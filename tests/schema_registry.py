@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -71,9 +72,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer({"id": self.server.add(body["schema"])})
 
     def do_GET(self) -> None:
-        number = int(self.path.split("?")[0].rpartition("/")[2])
-        known = number <= len(self.server.schemas)
-        self._answer({"schema": self.server.schemas[number - 1]} if known else None)
+        asked = re.fullmatch(r"/schemas/ids/(\d+)", self.path.partition("?")[0])
+        known = asked is not None and int(asked[1]) <= len(self.server.schemas)
+        self._answer(
+            {"schema": self.server.schemas[int(asked[1]) - 1]} if asked and known else None
+        )
 
     def log_message(self, *_: Any) -> None:
         """Write nothing."""

@@ -174,7 +174,7 @@ def decode_row(value: bytes | None, codec: Codec = ROW) -> LoadedRow:
     fields["payload"] = _object(fields["payload"])
     fields["manifest"] = orjson.dumps(fields["manifest"]).decode()
     fields["violations"] = orjson.dumps(fields["violations"]).decode()
-    return LoadedRow._make(fields.values())  # the schema has them in this order
+    return LoadedRow(**fields)
 
 
 def row_codec(header: bytes, declared: str = ROW_SCHEMA) -> Codec | None:

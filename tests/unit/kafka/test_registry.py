@@ -103,13 +103,20 @@ def test_both_formats_are_read_from_one_topic_whether_there_is_a_registry_or_not
 def test_a_row_of_an_earlier_version_has_the_defaults_of_what_it_lacks(
     server: SmallRegistry,
 ) -> None:
-    earlier: Any = parse_schema(json.loads(without("violations", "correction")))
-    number = server.add(json.dumps(json.loads(without("violations", "correction"))))
-    codec = Codec(b"\x00" + number.to_bytes(4, "big"), earlier)
+    earlier = without("violations", "correction")
+    header = b"\x00" + server.add(earlier).to_bytes(4, "big")
+    codec = Codec(header, parse_schema(json.loads(earlier)))
 
     row = RowDecoder(settings_of(server))(encode_row(ROW, codec))
 
     assert row == decode_row(encode_row(ROW))._replace(violations="[]", correction=False)
+
+
+def test_a_row_whose_fields_stand_in_another_order_is_the_same_row(server: SmallRegistry) -> None:
+    other = another_version(fields=json.loads(ROW_SCHEMA)["fields"][::-1])
+    codec = Codec(b"\x00" + server.add(other).to_bytes(4, "big"), parse_schema(json.loads(other)))
+
+    assert RowDecoder(settings_of(server))(encode_row(ROW, codec)) == decode_row(encode_row(ROW))
 
 
 def test_a_row_of_a_later_version_loses_only_what_is_not_known_here(server: SmallRegistry) -> None:
