@@ -50,8 +50,10 @@ class Disk:
             self.sync(above)
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file that nobody else looks at, durably but for its name."""
-        with Path(self.path(name)).open("wb") as file:
+        """Write a new file that nobody else looks at, durably but for its name."""
+        # New: what once had this name may be known by another one now.
+        Path(self.path(name)).unlink(missing_ok=True)
+        with Path(self.path(name)).open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
