@@ -99,9 +99,15 @@ def load_ciphers(settings: Settings) -> Ciphers:
 def make_detector(settings: Settings, ruleset: Ruleset) -> Detector:
     """Return a detector of what ``ruleset`` searches for; takes seconds, for its models."""
     detect = settings.detect
-    names = NameModel(detect.engine, detect.spacy_model, detect.names_model)
+    recognition = Recognition(
+        ruleset.entities,
+        ruleset.lowest_score,
+        tuple(ruleset.scores.items()),
+        own=ruleset.recognizers,
+        names=NameModel(detect.engine, detect.spacy_model, detect.names_model),
+    )
     return Detector(
-        Recognition(ruleset.entities, ruleset.minimum_score, own=ruleset.recognizers, names=names),
+        recognition,
         cache=cache_directory(settings),
         processes=detect.processes,
     )

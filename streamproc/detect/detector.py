@@ -63,6 +63,7 @@ class Detector:
         self._analyzer: Analyzer = Analyzer(recognition, cache, processes)
         self._machine_made = machine_made(recognition.entities)
         self._recognition = recognition
+        self._minimum_scores = dict(recognition.minimum_scores)
         self._questions: Memo[tuple[tuple[str, ...], frozenset[str]], Hashable] = Memo(_CONTEXTS)
         self._numbers: dict[Hashable, int] = {}
         self.fingerprint = self._analyzer.fingerprint
@@ -136,6 +137,9 @@ class Detector:
         return [answers[place] for place in places]
 
     def _answer(self, text: Text, found: list[Finding]) -> tuple[Finding, ...]:
+        if found and self._minimum_scores:
+            least = self._minimum_scores
+            found = [finding for finding in found if finding.score >= least.get(finding.entity, 0)]
         if "PERSON" in self._recognition.entities and "sibling" not in text.without:
             found += repeated_names(text.value, found)
         return resolve_overlaps(text.value, found)

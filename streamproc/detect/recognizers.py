@@ -119,6 +119,7 @@ def fingerprint(recognition: Recognition, recognizers: Iterable[EntityRecognizer
         "recognition": [
             sorted(recognition.entities),
             recognition.minimum_score,
+            sorted(recognition.minimum_scores),
             recognition.language,
             sorted(recognition.allow),
         ],

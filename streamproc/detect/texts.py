@@ -58,6 +58,7 @@ class Recognition:
     Attributes:
         entities: Presidio's names of the kinds wanted, such as ``EMAIL_ADDRESS``.
         minimum_score: Findings below this score, from 0 to 1, are not reported.
+        minimum_scores: Entities with a minimum of their own, which is not below the general one.
         language: The language of the texts; ``en`` is the only one there is a model for.
         allow: Values that are not reported, compared as they stand: Presidio's ``allow_list``.
         own: Recognizers beside Presidio's, or in the place of one of them.
@@ -66,6 +67,7 @@ class Recognition:
 
     entities: frozenset[str]
     minimum_score: float = 0.0
+    minimum_scores: tuple[tuple[str, float], ...] = ()
     language: str = "en"
     allow: frozenset[str] = frozenset()
     own: tuple[Definition, ...] = ()

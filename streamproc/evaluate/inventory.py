@@ -199,7 +199,7 @@ class Scanner:
 
 def _found(leaf: Leaf) -> Iterator[Noted]:
     for finding in leaf.answer.findings if leaf.answer else ():
-        action = leaf.site.policy.action(finding.entity)
+        action = leaf.site.policy.action(finding, text_of(leaf.value))
         where = _where(leaf.site.path, action, finding.step)
         yield where, finding.score, _fills(text_of(leaf.value), finding)
 

@@ -198,7 +198,7 @@ class _Work:
                 return self._own_id(site, text, answer), False
             if site.whole is not None:
                 return self._of_whole(site.whole, text), depends_on_subject(site.whole.operator)
-            if site.role == "identifier" and _would_merge(site, answer.findings):
+            if site.role == "identifier" and _would_merge(site, text, answer.findings):
                 return self._identifier(text, answer.findings), False
         return self._of_findings(site, text, answer.findings)
 
@@ -209,7 +209,7 @@ class _Work:
         pieces, entries = list(beside), []
         by_subject = dropped = False
         for finding in _beside_written(text, findings):
-            action = site.policy.action(finding.entity)
+            action = site.policy.action(finding, text)
             if isinstance(action.operator, DropEvent):
                 raise EventDroppedError(action.rule)
             entries.append(self._entry(action, finding.score))
@@ -360,9 +360,9 @@ def _around(findings: Findings, pieces: Sequence[Piece]) -> tuple[list[Finding],
     return covering, beside
 
 
-def _would_merge(site: Site, findings: Findings) -> bool:
+def _would_merge(site: Site, text: str, findings: Findings) -> bool:
     """Return whether rewriting the findings of an id could make it the same as another one."""
-    operators = [site.policy.action(finding.entity).operator for finding in findings]
+    operators = [site.policy.action(finding, text).operator for finding in findings]
     if any(isinstance(operator, Drop | DropEvent) for operator in operators):
         return False
     return not all(map(keeps_apart, operators))

@@ -3,9 +3,9 @@
     YAML file ──load_ruleset──▶ Ruleset (frozen, fingerprinted) ──Plan──▶ Field → LeafPolicy
 
 The language, version 1, is the models of :mod:`.language`; field paths are :mod:`.paths`,
-conditions :mod:`.conditions`. Which rules are in force for an event is :mod:`.scope`, and what these
-say about one of its fields :mod:`.plan`. ``rules/default.yaml`` is the ruleset that is shipped, and
-the example to copy.
+conditions :mod:`.conditions`. Which rules are in force for an event is :mod:`.scope`; what these
+say about one of its fields, :mod:`.plan`; and about one finding in it, :mod:`.narrowing`.
+``rules/default.yaml`` is the ruleset that is shipped, and the example to copy.
 
 A folder of rules holds exactly one ruleset, in one ``*.yaml`` file: what decides about an event can
 be read from top to bottom, and no order of files has to be known. Beside it, a folder

@@ -35,7 +35,7 @@ from streamproc.rules.operators import Statement
 from streamproc.rules.paths import ANY, ANY_DEPTH, WrittenPath, letters_of
 from streamproc.rules.regexes import refusal
 
-__all__ = ["Condition", "Test", "compiled"]
+__all__ = ["Condition", "Expression", "Test", "Texts", "compiled"]
 
 Test: TypeAlias = Callable[[Mapping[str, Any]], bool]
 """Tells of an event's body, as it came, whether a condition holds."""
@@ -56,7 +56,8 @@ def _expression(written: str) -> str:
 Scalar = bool | int | float | str
 Scalars = Annotated[tuple[Scalar, ...], Field(min_length=1)]
 Number = Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)]
-Texts = Annotated[frozenset[str], Field(min_length=1)]
+Texts = Annotated[frozenset[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+Expression = Annotated[str, AfterValidator(_expression)]
 Conditions = Annotated[tuple["Condition", ...], Field(min_length=1)]
 
 TESTS = ("equals", "in", "matches", "exists", "above", "below", "at_least", "at_most")
@@ -72,7 +73,7 @@ class Condition(Statement):
     """A value at the path is this one."""
     among: Annotated[Scalars | None, Field(alias="in")] = None
     """A value at the path is one of these."""
-    matches: Annotated[str, AfterValidator(_expression)] | None = None
+    matches: Expression | None = None
     """In a text at the path this regular expression is found, case counting."""
     exists: bool | None = None
     """Whether there is a value at the path, null being none."""

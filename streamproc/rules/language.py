@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
@@ -19,7 +19,7 @@ from streamproc.detect.definitions import Definition
 from streamproc.detect.evidence import EVIDENT
 from streamproc.events import EventType
 from streamproc.expected import ENTITY, NAME
-from streamproc.rules.conditions import Condition
+from streamproc.rules.conditions import Condition, Expression, Texts
 from streamproc.rules.document import nearest
 from streamproc.rules.load_recognizers import Recognizers
 from streamproc.rules.operators import Hash, Keep, Operator, Statement
@@ -40,6 +40,9 @@ LANGUAGE_VERSION = 1
 SEARCHABLE: frozenset[str] = OF_PRESIDIO.union(EVIDENT)
 """The entities that can be searched for without own recognizers: Presidio's, and those that names
 of fields are evidence of."""
+
+
+T = TypeVar("T")
 
 
 def _recognizers(info: ValidationInfo) -> Recognizers:
@@ -72,16 +75,13 @@ def _spelled_out(names: frozenset[str], info: ValidationInfo) -> frozenset[str]:
     return frozenset().union(*(groups.get(name, {name}) for name in names))
 
 
-def _operator_by_entity(
-    operators: dict[str, Operator], info: ValidationInfo
-) -> dict[str, Operator]:
+def _by_entity(written: dict[str, T], info: ValidationInfo) -> dict[str, T]:
+    """Return what is written for entities and for groups, by entity: the former has precedence."""
     groups = _recognizers(info).groups
     of_groups = {
-        entity: operator
-        for name, operator in operators.items()
-        for entity in sorted(groups.get(name, ()))
+        entity: said for name, said in written.items() for entity in sorted(groups.get(name, ()))
     }
-    return of_groups | {k: operator for k, operator in operators.items() if k not in groups}
+    return of_groups | {name: said for name, said in written.items() if name not in groups}
 
 
 STEPS: Mapping[str, str] = MappingProxyType(
@@ -122,6 +122,7 @@ Entities = Annotated[
     AfterValidator(_spelled_out),
 ]
 """Entities, and groups in the place of theirs."""
+Score = Annotated[float, Field(ge=0, le=1)]
 Names = Annotated[frozenset[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
 
@@ -152,10 +153,29 @@ class Rule(Statement):
     entities: Entities | None = None
     """The findings it decides; the others of the field go to later rules and to ``operators``."""
 
+    texts: Texts | None = None
+    """Of these findings, only those that read so, whatever their case: with `keep`, a list of what
+    may stay."""
+    matching: Expression | None = None
+    """Of these findings, only those in whose text this regular expression is found."""
+    near: Texts | None = None
+    """Of these findings, only those with one of these words or phrases close by in the text, at
+    most 50 characters before or after them."""
+    minimum_score: Score | None = None
+    """Of these findings, only those with this score or a higher one."""
+    maximum_score: Score | None = None
+    """Of these findings, only those with this score or a lower one."""
+
     without: (
         Annotated[frozenset[Annotated[str, AfterValidator(_step)]], Field(min_length=1)] | None
     ) = None
     """The steps (:data:`STEPS`) that are not taken in the fields."""
+
+    @property
+    def narrowing(self) -> Iterator[str]:
+        """The keys that narrow down which findings of its entities it decides."""
+        names = ("texts", "matching", "near", "minimum_score", "maximum_score")
+        return (name for name in names if getattr(self, name) is not None)
 
     @property
     def scoped(self) -> bool:
@@ -174,6 +194,10 @@ class Rule(Statement):
         if (self.operator is None) == (self.without is None):
             said = "is missing" if self.without is None else "has nothing to do: without decides"
             raise PydanticCustomError("rule_operator", "operator {said}", {"said": said})
+        if self.entities is None and (narrowed := [*self.narrowing]):
+            raise PydanticCustomError(
+                "narrowed", "{names} needs entities: it is about findings", {"names": narrowed[0]}
+            )
         if isinstance(self.operator, Keep) and self.entities is None:
             raise PydanticCustomError(
                 "keep_unsearched", "keep needs entities: no value passes without being searched"
@@ -193,9 +217,11 @@ class Ruleset(Statement):
     name: Name
     entities: Entities
     """What is searched in every text of an event that no rule decides as a whole."""
-    minimum_score: Annotated[float, Field(ge=0, le=1)] = 0.4
+    minimum_score: Score = 0.4
     """Findings below it are left out."""
-    operators: Annotated[dict[str, Operator], AfterValidator(_operator_by_entity)]
+    minimum_scores: Annotated[dict[str, Score], AfterValidator(_by_entity)] = {}  # noqa: RUF012 - frozen
+    """The same for some entities or groups, in the place of `minimum_score`."""
+    operators: Annotated[dict[str, Operator], AfterValidator(_by_entity)]
     """What is done with a finding that no rule decides: by entity, else by group, else
     ``default``."""
     rules: tuple[Rule, ...] = ()
@@ -212,6 +238,18 @@ class Ruleset(Statement):
     def recognizers(self) -> tuple[Definition, ...]:
         """The own recognizers it searches with, beside Presidio's."""
         return self._recognizers.finding(self.entities)
+
+    @property
+    def lowest_score(self) -> float:
+        """The least score that a finding of any entity needs."""
+        return min(self.minimum_score, *self.minimum_scores.values(), 1.0)
+
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """The least score by entity, where that is not the same for all; else empty."""
+        if not self.minimum_scores:
+            return {}
+        return {name: self.minimum_scores.get(name, self.minimum_score) for name in self.entities}
 
     @property
     def fingerprint(self) -> str:

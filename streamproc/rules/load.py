@@ -73,6 +73,7 @@ def _unsearched(
     named: list[tuple[Location, str]] = [
         (("operators", name), name) for name in written["operators"] if name != "default"
     ]
+    named += [(("minimum_scores", name), name) for name in written.get("minimum_scores") or ()]
     for index, rule in enumerate(written.get("rules", ())):
         names = enumerate(rule.get("entities") or ())
         named += [(("rules", index, "entities", at), name) for at, name in names]

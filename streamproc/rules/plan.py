@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
+from streamproc.events import Finding
 from streamproc.rules.language import Rule, Ruleset
+from streamproc.rules.narrowing import Narrowing
 from streamproc.rules.operators import Operator
 from streamproc.rules.paths import ANY, ANY_DEPTH, letters_of
 
@@ -57,7 +59,7 @@ class LeafPolicy:
         without: The steps that are not taken in the search.
     """
 
-    __slots__ = ("_actions", "_chosen", "_ruleset", "whole", "without")
+    __slots__ = ("_actions", "_chosen", "_narrowed", "_ruleset", "whole", "without")
 
     def __init__(self, ruleset: Ruleset, matching: Iterable[Rule]) -> None:
         """Decide by ``matching``, the rules that speak of the field, in their order."""
@@ -73,20 +75,25 @@ class LeafPolicy:
                 assert rule.operator is not None
                 self.whole = Action(rule.name, rule.entity, rule.operator)
         self.without: frozenset[str] = without or frozenset()
-        self._chosen = chosen
+        self._chosen = [(rule, Narrowing.of(rule)) for rule in chosen]
+        self._narrowed = any(narrowing is not None for _, narrowing in self._chosen)
         self._ruleset = ruleset
         self._actions: dict[str, Action] = {}
 
-    def action(self, entity: str) -> Action:
-        """Return what is done with a finding of ``entity`` in this field."""
+    def action(self, finding: Finding, text: str) -> Action:
+        """Return what is done with ``finding``, which is in ``text``, in this field."""
+        entity = finding.entity
+        if self._narrowed:
+            return self._decide(entity, lambda narrowing: narrowing.takes(finding, text))
         action = self._actions.get(entity)
         if action is None:
-            action = self._actions[entity] = self._decide(entity)
+            action = self._actions[entity] = self._decide(entity, lambda _: True)
         return action
 
-    def _decide(self, entity: str) -> Action:
-        for rule in self._chosen:
-            if rule.entities is not None and entity in rule.entities:
+    def _decide(self, entity: str, takes: Callable[[Narrowing], bool]) -> Action:
+        for rule, narrowing in self._chosen:
+            assert rule.entities is not None
+            if entity in rule.entities and (narrowing is None or takes(narrowing)):
                 assert rule.operator is not None
                 return Action(rule.name, entity, rule.operator)
         return Action(f"operators.{entity}", entity, self._ruleset.operator_for(entity))

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from streamproc.detect import key_words
+from streamproc.events import Finding
 from streamproc.rules import Plan, parse_ruleset
 
 RULES = """\
@@ -67,7 +68,7 @@ def test_the_first_rule_on_a_field_decides_its_value(
 def test_the_first_rule_on_a_finding_decides_it_and_operators_the_rest(
     plan: Plan, path: Sequence[str | int], entity: str, rule: str, operator: str
 ) -> None:
-    action = plan.policy(path).action(entity)
+    action = plan.policy(path).action(Finding(0, 4, entity, 0.9, "r"), "text")
     assert (action.rule, action.operator.name) == (rule, operator)
 
 

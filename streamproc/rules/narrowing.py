@@ -1,0 +1,65 @@
+"""Which findings of its entities a rule decides, where it does not decide all of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import regex
+
+from streamproc.events import Finding
+from streamproc.rules.language import Rule
+
+__all__ = ["Narrowing"]
+
+CLOSE_BY = 50
+"""Code points before and after a finding in which words are looked for."""
+
+LONGEST_MATCHED = 4_096
+"""Code points of a finding that an expression looks at, so that none can keep it busy."""
+
+
+class Narrowing(NamedTuple):
+    """The tests of one rule; each None where it has none."""
+
+    texts: frozenset[str] | None
+    matching: regex.Pattern[str] | None
+    near: regex.Pattern[str] | None
+    minimum_score: float
+    maximum_score: float
+
+    @classmethod
+    def of(cls, rule: Rule) -> Narrowing | None:
+        """Return the tests of ``rule``; None if it decides every finding of its entities."""
+        if not any(rule.narrowing):
+            return None
+        return cls(
+            frozenset(map(str.casefold, rule.texts)) if rule.texts else None,
+            regex.compile(rule.matching, regex.VERSION0) if rule.matching else None,
+            _words(rule.near) if rule.near else None,
+            0.0 if rule.minimum_score is None else rule.minimum_score,
+            1.0 if rule.maximum_score is None else rule.maximum_score,
+        )
+
+    def takes(self, finding: Finding, text: str) -> bool:
+        """Return whether the rule decides ``finding``, which is in ``text``."""
+        if not self.minimum_score <= finding.score <= self.maximum_score:
+            return False
+        found = text[finding.start : finding.end]
+        if finding.step == "url":
+            found = unquote(found)
+        if self.texts is not None and found.casefold() not in self.texts:
+            return False
+        if self.matching is not None and not self.matching.search(found[:LONGEST_MATCHED]):
+            return False
+        if self.near is None:
+            return True
+        before = text[max(0, finding.start - CLOSE_BY) : finding.start]
+        return bool(
+            self.near.search(before) or self.near.search(text, finding.end, finding.end + CLOSE_BY)
+        )
+
+
+def _words(words: frozenset[str]) -> regex.Pattern[str]:
+    either = "|".join(map(regex.escape, sorted(words)))
+    return regex.compile(rf"(?<!\w)(?:{either})(?!\w)", regex.IGNORECASE)
