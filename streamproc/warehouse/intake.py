@@ -5,18 +5,18 @@ What cannot be decoded becomes a dead letter and is passed by.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
 from streamproc.deadletters import Seal, dead_letter
 from streamproc.errors import EventError
-from streamproc.events import DeadLetter
+from streamproc.events import DeadLetter, Deletion
 from streamproc.kafka.codecs import decode_deletion
 from streamproc.warehouse.batches import merged
-from streamproc.warehouse.frames import Framer
+from streamproc.warehouse.frames import Framer, Frames
 from streamproc.warehouse.pending import Chunk, Gathered, Pending, Sealed
 from streamproc.warehouse.rows import LoadedRow
 from streamproc.warehouse.schema import Schema
@@ -27,6 +27,8 @@ from streamproc.warehouse.spool import Spool
 __all__ = ["DeadLetters", "Intake", "Machinery"]
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 class DeadLetters(Protocol):
@@ -85,20 +87,7 @@ class Intake:
 
     def take(self, fetched: Fetched, now: float) -> None:
         """Take a record in."""
-        value = fetched.value
-        size = len(value) if value is not None else 0
-        gathered = self.pending.gather(fetched.place, fetched.offset, size, now)
-        if gathered is None:
-            return
-        try:
-            if fetched.place.topic == self._by.deletions_topic:
-                if value is not None:  # a tombstone takes nothing back: what is deleted is gone
-                    gathered.deletions.append(decode_deletion(value))
-            else:
-                gathered.rows.append(self._by.decode(value))
-        except EventError as refused:
-            self._bury(fetched, refused)
-            gathered.dead += 1
+        self.pending.gather(fetched, now)
         if (crowded := self.pending.crowded()) is not None:
             self._make_chunk(crowded)
 
@@ -131,24 +120,45 @@ class Intake:
         self.pending.put(self._chunk(place, first, gathered))
 
     def _chunk(self, place: Place, first: int, gathered: Gathered) -> Chunk:
-        frames = self._by.framer.frames(gathered.rows, self._known, first)
-        # So that the next chunk's columns come out in the kinds of this one's.
-        self._known = merged(self._known, frames.kinds)
-        for alarm in frames.alarms:
-            self._alarm(alarm.table, alarm.columns)
+        dead = 0
+
+        def decoded(decode: Callable[[bytes | None], T]) -> Iterator[T]:
+            nonlocal dead
+            for fetched in gathered.records:
+                try:
+                    yield decode(fetched.value)
+                except EventError as refused:
+                    self._bury(fetched, refused)
+                    dead += 1
+
+        deletions: list[Deletion | None] = []
+        rows: Iterable[LoadedRow] = ()
+        if place.topic == self._by.deletions_topic:
+            deletions = list(decoded(_deletion))
+        else:
+            rows = decoded(self._by.decode)
+        frames = self._frames(rows, first)
         return Chunk(
             place=place,
             first=first,
             following=gathered.following,
             since=gathered.since,
-            records=gathered.records,
+            records=len(gathered.records),
             size=gathered.size,
             tables=self._by.spool.keep(frames.tables),
             kinds=frames.kinds,
-            deletions=gathered.deletions,
+            deletions=[deletion for deletion in deletions if deletion is not None],
             corrections=frames.corrections > 0,
-            dead=gathered.dead,
+            dead=dead,
         )
+
+    def _frames(self, rows: Iterable[LoadedRow], first: int) -> Frames:
+        frames = self._by.framer.frames(rows, self._known, first)
+        # So that the next chunk's columns come out in the kinds of this one's.
+        self._known = merged(self._known, frames.kinds)
+        for table, columns in frames.alarms:
+            self._alarm(table, columns)
+        return frames
 
     def _alarm(self, table: str, columns: int) -> None:
         if table not in self._alarmed:
@@ -160,3 +170,8 @@ class Intake:
     def _bury(self, fetched: Fetched, refused: EventError) -> None:
         letter = dead_letter(to_record(fetched), refused, ruleset="", seal=self._by.seal)
         self._by.dead.send(letter)
+
+
+def _deletion(value: bytes | None) -> Deletion | None:
+    # A tombstone takes nothing back: who is deleted stays so.
+    return None if value is None else decode_deletion(value)

@@ -57,7 +57,7 @@ log = structlog.get_logger()
 
 CHUNK_ROWS: Final = 10_000
 CHUNK_BYTES: Final = 33_554_432
-"""What is gathered as rows, which take three times the memory that their tables take."""
+"""What is gathered as it came, for all partitions together, before a partition's is framed."""
 LOOK_SECONDS: Final = 0.1
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 30.0

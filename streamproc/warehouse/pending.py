@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from streamproc.events import Deletion
-from streamproc.warehouse.rows import LoadedRow
 from streamproc.warehouse.schema import Schema
 from streamproc.warehouse.sink import Advance, Place
+from streamproc.warehouse.source import Fetched
 from streamproc.warehouse.spool import Spooled
 
 __all__ = ["Chunk", "Gathered", "Limits", "Pending", "Sealed"]
@@ -45,18 +45,13 @@ class Gathered:
     Attributes:
         following: The next offset to read.
         since: When the first record came, in the clock's seconds.
-        records: Records, rows or not.
-        size: Their bytes, as they came from Kafka.
-        dead: How many became dead letters.
+        size: Bytes of the records' values.
     """
 
     following: int
     since: float
-    records: int = 0
+    records: list[Fetched] = field(default_factory=list)
     size: int = 0
-    dead: int = 0
-    rows: list[LoadedRow] = field(default_factory=list, repr=False)
-    deletions: list[Deletion] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,25 +145,21 @@ class Pending:
 
     # -- records --------------------------------------------------------------------------------
 
-    def gather(self, place: Place, offset: int, size: int, now: float) -> Gathered | None:
-        """Take the record at ``offset`` and return what its row is to be added to.
-
-        Returns:
-            None if the partition is not one of ours any more.
-        """
-        progress = self._partitions.get(place)
+    def gather(self, fetched: Fetched, now: float) -> None:
+        """Take a record; one of a partition that is not ours any more is left to who has it."""
+        progress = self._partitions.get(fetched.place)
         if progress is None:
-            return None
+            return
         if (gathered := progress.gathered) is None:
-            gathered = progress.gathered = Gathered(offset, now)
-        progress.following = gathered.following = offset + 1
-        gathered.records += 1
+            gathered = progress.gathered = Gathered(fetched.offset, now)
+        progress.following = gathered.following = fetched.offset + 1
+        gathered.records.append(fetched)
+        size = len(fetched.value) if fetched.value is not None else 0
         gathered.size += size
         self._gathered_records += 1
         self._gathered_size += size
         self.records += 1
         self.size += size
-        return gathered
 
     def crowded(self) -> Place | None:
         """Return the partition whose rows have to become a chunk now, if any have to."""
@@ -191,9 +182,9 @@ class Pending:
         progress = self._partitions[place]
         gathered, progress.gathered = progress.gathered, None
         assert gathered is not None
-        self._gathered_records -= gathered.records
+        self._gathered_records -= len(gathered.records)
         self._gathered_size -= gathered.size
-        first, self._count = self._count, self._count + gathered.records
+        first, self._count = self._count, self._count + len(gathered.records)
         return first, gathered
 
     def put(self, chunk: Chunk) -> None:
@@ -278,13 +269,13 @@ class Pending:
 
     def _gathered_in(self, place: Place) -> int:
         gathered = self._partitions[place].gathered
-        return gathered.records if gathered else 0
+        return len(gathered.records) if gathered else 0
 
     def _forget(self, gathered: Gathered | None) -> None:
         if gathered is not None:
-            self._gathered_records -= gathered.records
+            self._gathered_records -= len(gathered.records)
             self._gathered_size -= gathered.size
-            self.records -= gathered.records
+            self.records -= len(gathered.records)
             self.size -= gathered.size
 
     def _discount(self, chunks: Iterable[Chunk]) -> None:

@@ -213,13 +213,17 @@ class Session:
             patience = 0.0
             if isinstance(happened, Fetched):
                 self._intake.take(happened, self._clock.monotonic())
-                if not self._intake.has_room:
+                if not self._intake.has_room or self._can_load:
                     return
             elif isinstance(happened, AtEnd):
                 self._intake.pending.reached_end(happened.place)
             else:  # expired: what is spooled of it is good, and goes on where there is something
                 position = self._intake.pending.positions().get(happened.place)
                 source.begin({happened.place: position})
+
+    @property
+    def _can_load(self) -> bool:
+        return self._question is None and self._intake.pending.is_full
 
     # -- asking the warehouse -------------------------------------------------------------------
 
@@ -345,7 +349,7 @@ class Session:
 
     def _is_due(self) -> bool:
         pending, until = self._intake.pending, self._terms.until
-        if not pending.records:
+        if not pending.records or (until == "one batch" and self._batches):
             return False
         if pending.is_full or self._stopped_at is not None or not self._intake.has_room:
             return True

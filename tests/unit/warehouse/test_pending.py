@@ -3,6 +3,7 @@ from __future__ import annotations
 from streamproc.warehouse import Advance
 from streamproc.warehouse.pending import Chunk, Limits, Pending
 from streamproc.warehouse.sink import Place
+from streamproc.warehouse.source import Fetched
 from streamproc.warehouse.spool import Spooled
 
 A, B = Place("warehouse.load", 0), Place("warehouse.load", 1)
@@ -18,7 +19,7 @@ def assigned(limits: Limits = LIMITS) -> Pending:
 
 def read(pending: Pending, place: Place, *offsets: int, size: int = 1, now: float = 0.0) -> None:
     for offset in offsets:
-        assert pending.gather(place, offset, size, now) is not None
+        pending.gather(Fetched(place, offset, None, b"x" * size, 0), now)
 
 
 def cut(pending: Pending, place: Place) -> Chunk:
@@ -28,7 +29,7 @@ def cut(pending: Pending, place: Place) -> Chunk:
         first=first,
         following=gathered.following,
         since=gathered.since,
-        records=gathered.records,
+        records=len(gathered.records),
         size=gathered.size,
         tables=Spooled({}, 0),
         kinds={},
@@ -146,8 +147,8 @@ def test_a_revoked_partition_is_dropped_with_its_chunks_and_the_others_stay() ->
     other = cut(pending, B)
     assert pending.drop([A]) == [chunk]
     assert pending.chunks() == {other}
+    read(pending, A, 13)  # fetched before it was revoked
     assert pending.records == 1
-    assert pending.gather(A, 13, 1, 0.0) is None
 
 
 def test_a_partition_revoked_while_it_was_loaded_is_not_counted_twice() -> None:
@@ -203,17 +204,18 @@ def test_a_batch_is_full_by_rows_or_bytes() -> None:
     assert not pending.is_full
     read(pending, A, 19)
     assert pending.is_full
-    pending = assigned()
-    read(pending, A, 10, size=1_000)
-    assert pending.is_full
+    others = assigned()
+    read(others, A, 10, size=1_000)
+    assert others.is_full
 
 
 def test_caught_up_needs_every_partitions_end() -> None:
     pending = assigned()
-    pending.reached_end(A)
-    assert not pending.caught_up
-    pending.reached_end(B)
-    assert pending.caught_up
+    found = []
+    for place in (A, B):
+        pending.reached_end(place)
+        found.append(pending.caught_up)
+    assert found == [False, True]
 
 
 def test_the_end_of_a_partition_that_was_revoked_is_ignored() -> None:

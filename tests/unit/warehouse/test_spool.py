@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pyarrow import feather
 from structlog.testing import capture_logs
 
 from streamproc.errors import ConfigError
@@ -145,7 +146,7 @@ def test_a_disk_that_takes_nothing_fills_the_spool_until_something_is_dropped(
     def refuse(*_args: object, **_options: object) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(spool_module.pq, "write_table", refuse)
+    monkeypatch.setattr(feather, "write_feather", refuse)
     kept = [small.keep({"tracks": table()}) for _ in range(2)]
     with capture_logs() as logs:
         kept.append(small.keep({"tracks": table()}))
