@@ -28,6 +28,7 @@ __all__ = [
     "load_rules",
     "load_subject_keys",
     "make_detector",
+    "make_limits",
     "make_pipeline",
 ]
 
@@ -96,6 +97,12 @@ def load_ciphers(settings: Settings) -> Ciphers:
     return Ciphers(ring, load_subject_keys(settings, ring) if configured else None)
 
 
+def make_limits(settings: Settings) -> Limits:
+    """Return the bounds past which an event is dead-lettered."""
+    limits = settings.limits
+    return Limits(limits.event_bytes, limits.depth, limits.text_characters)
+
+
 def make_detector(settings: Settings, ruleset: Ruleset) -> Detector:
     """Return a detector of what ``ruleset`` searches for; takes seconds, for its models."""
     detect = settings.detect
@@ -129,10 +136,9 @@ def make_pipeline(
     planned = () if plan is None else (plan.fingerprint,)
     fingerprint = _fingerprint(ruleset.fingerprint, detector.fingerprint, *planned)
     memo = Memo(settings.worker.memo_entries)
-    limits = settings.limits
     return Pipeline(
         Parts(
-            limits=Limits(limits.event_bytes, limits.depth, limits.text_characters),
+            limits=make_limits(settings),
             sites=ScopedSites(ruleset, key_words, detector.question, memo),
             detector=detector,
             redactor=Redactor(_tokens(settings, ring, ruleset), fingerprint),

@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "streamproc.cli.eval:evaluate",
         "Measure detection and redaction on labelled data.",
     ),
+    "plan": ("streamproc.cli.plan:plan", "Check a tracking plan, and try events against it."),
     "topics": ("streamproc.cli.topics:topics", "Create and inspect the topics."),
     "keys": (
         "streamproc.cli.keys:keys",
