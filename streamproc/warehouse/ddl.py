@@ -16,7 +16,7 @@ from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import AddColumns, Change, Columns, CreateTable, Widen
 from streamproc.warehouse.sink import Load, Place
 from streamproc.warehouse.standard import LOADED, SYSTEM
-from streamproc.warehouse.statements import LOCK_TOPIC, Statement, in_case, quoted
+from streamproc.warehouse.statements import DIGEST, LOCK_TOPIC, MESSAGES, Statement, in_case, quoted
 
 __all__ = [
     "change_statements",
@@ -53,7 +53,10 @@ def system_statements(dialect: Dialect) -> list[Statement]:
         f' CAST(0 AS {types[Kind.INTEGER]}) AS "next_offset"'
     )
     made = []
-    for table, columns in SYSTEM.items():
+    for table, standard in SYSTEM.items():
+        columns = dict(standard)
+        if table == MESSAGES and dialect.digest is not None:
+            columns[DIGEST] = Kind.INTEGER
         start = f"CREATE TABLE IF NOT EXISTS {quoted([table])}"
         # With the line that loads lock on: made later, it could be made twice.
         rest = f"AS {lock}" if table == "streamproc_offsets" else None

@@ -22,6 +22,8 @@ class Dialect:
         reserved: Words that cannot be names, in lower case.
         types: The column type of each kind.
         text_bytes: Longest text a column takes, in bytes of UTF-8.
+        digest: SQL of the digest of a text ``{}`` as a 64-bit integer, where messages are found
+            quicker by it than by their ids.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Dialect:
     reserved: frozenset[str]
     types: Mapping[Kind, str]
     text_bytes: int
+    digest: str | None = None
 
     def quote(self, name: str) -> str:
         """Return ``name`` as an identifier, in the warehouse's case."""

@@ -13,6 +13,10 @@ __all__ = ["DUCKDB", "PARQUET", "POSTGRES", "SNOWFLAKE"]
 NAME_LENGTH: Final = 127
 """Where RudderStack cuts names, and short of what Snowflake (255) and DuckDB (no end) take."""
 
+# The digest, because DuckDB has no index that a join would use: for 10,000 ids it reads 10 million
+# stored ones in 261 ms, and as many integers in 36 ms (one thread). A primary key would need 200
+# bytes of memory for each, and an id is unique within the window of the dedupe only. MD5 is
+# the same in every version of DuckDB; it need not be safe, ids are compared as well.
 DUCKDB: Final = Dialect(
     name="duckdb",
     upper=False,
@@ -29,6 +33,7 @@ DUCKDB: Final = Dialect(
         Kind.JSON: "JSON",
     },
     text_bytes=1 << 30,  # its own limit is the 32 bits of a length
+    digest="CAST(md5_number({}) & 9223372036854775807 AS BIGINT)",
 )
 
 # TIMESTAMP_TZ because RudderStack has it, and models written for its tables compare with it.

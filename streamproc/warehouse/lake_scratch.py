@@ -27,7 +27,7 @@ from streamproc.warehouse.statements import Parameter, Statement
 
 __all__ = ["ARRIVING", "DAY", "DIALECT", "Scratch"]
 
-DIALECT: Final = replace(DUCKDB, types={**DUCKDB.types, Kind.JSON: "VARCHAR"})
+DIALECT: Final = replace(DUCKDB, types={**DUCKDB.types, Kind.JSON: "VARCHAR"}, digest=None)
 """DuckDB's, but for documents: files hold them as text, which every reader takes."""
 
 ARRIVING: Final = "streamproc_arriving"
@@ -104,12 +104,16 @@ class Scratch:
         self._connection.unregister(ARRIVING)
 
     def read(self, table: str, files: Sequence[str], where: str) -> None:
-        """Add the rows of ``files``, which ``where`` calls f, to a table by names of columns."""
-        if files:
+        """Add those rows of ``files`` to a table that are like ``where``, which calls them f.
+
+        First is asked which files have any, which takes a column or two of each: of messages that
+        is none as a rule, so that the lines of a week are never read whole.
+        """
+        if found := list(self.holding(files, where)):
             self.ask(
                 f"read {table}",
                 f'INSERT INTO "{table}" BY NAME SELECT f.* FROM {FILES} f WHERE {where}',
-                self._paths(files),
+                self._paths(found),
             )
 
     def holding(self, files: Sequence[str], where: str) -> dict[str, int]:

@@ -4,7 +4,8 @@
 Pure. The text of a :class:`Statement` is made of names, all of them quoted, and of ``?`` for what
 is bound: nothing of an event is ever in it. A sink stages the frames of a batch as tables of their
 own, and :func:`~streamproc.warehouse.transaction.load_staged` runs the statements in one
-transaction; those of ``users`` are in :mod:`~streamproc.warehouse.users`.
+transaction; what it takes away is in
+:mod:`~streamproc.warehouse.removals`, and ``users`` in :mod:`~streamproc.warehouse.users`.
 
 Beside the frames three tables are staged, empty (:data:`WORK`):
 
@@ -29,20 +30,23 @@ from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.expressions import iso, loaded_value, micros, values
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import Columns, Schema
-from streamproc.warehouse.sink import Advance, Deletion, LoadResult, Mode, Place
+from streamproc.warehouse.sink import Advance, LoadResult, Mode, Place
 from streamproc.warehouse.standard import LOADED, ROW, SYSTEM
 
 __all__ = [
+    "DIGEST",
     "DISCARDS",
     "GONE",
     "KEPT",
     "LOCK_TOPIC",
     "MESSAGES",
     "STALE",
+    "TOKENS",
     "WORK",
     "Parameter",
     "Statement",
     "Ways",
+    "in_case",
     "quoted",
 ]
 
@@ -74,6 +78,9 @@ WORK: Final[Schema] = {
     STALE: {"id": Kind.STRING},
 }
 """What is staged empty beside the frames, by the name it has for :attr:`Ways.staged`."""
+
+DIGEST: Final = "id_digest"
+"""Column of ``streamproc_messages`` in warehouses that have a use for it."""
 
 LOCK_TOPIC: Final = ""
 """Topic of the one line of ``streamproc_offsets`` that is of no partition. Every load updates it
@@ -130,6 +137,10 @@ class Ways:
     def near(self) -> str:
         """Return the window of the dedupe as an interval."""
         return f"INTERVAL '{self.dedupe_hours:d} hours'"
+
+    def digest(self, expression: str) -> str | None:
+        """Return the digest of a text, where the warehouse finds messages by it."""
+        return self.dialect.digest and self.dialect.digest.format(expression)
 
     def statement(self, name: str, sql: str, *parameters: Parameter) -> Statement:
         """Return a statement whose names are in lower case in ``sql``, and quoted."""
@@ -224,11 +235,11 @@ def keep(
         f' FROM (SELECT "{ROW}", "id", "received_at", "correction", {quoted(TOKENS)},'
         f' RANK() OVER (PARTITION BY "id" ORDER BY {order}) AS "its place"'
         f" FROM {ways.stage(MESSAGES)}) s"
-        f' LEFT JOIN ({_remembered(ways)}) m ON m."id" = s."id"'
+        f' LEFT JOIN ({remembered(ways)}) m ON m."id" = s."id"'
         f' AND m."received_at" BETWEEN s."received_at" - {ways.near}'
         f' AND s."received_at" + {ways.near} {people}'
         f' WHERE s."its place" = 1{stays_out}',
-        *(_window(ways, received) if compares else NO_WINDOW),
+        *(window(ways, received) if compares else NO_WINDOW),
     )
 
 
@@ -252,116 +263,6 @@ def tally(ways: Ways) -> Statement:
     )
 
 
-# What goes.
-
-
-def find_replaced(ways: Ways, received: tuple[Micros, Micros]) -> Statement:
-    """Find the events that others take the place of."""
-    return ways.statement(
-        "find replaced",
-        f"INSERT INTO {ways.stage(GONE)} ({quoted(WORK[GONE])})"
-        ' SELECT DISTINCT m."id", m."received_at", m."type", m."event_table", m."user_id", FALSE'
-        f' FROM ({_remembered(ways)}) m JOIN {ways.stage(KEPT)} k ON m."id" = k."id"'
-        f' AND m."received_at" BETWEEN k."received_at" - {ways.near}'
-        f' AND k."received_at" + {ways.near} WHERE k."replaces"',
-        *_window(ways, received),
-    )
-
-
-def forget_replaced(ways: Ways) -> Statement:
-    """Forget the messages that others take the place of."""
-    sql = f'DELETE FROM "{MESSAGES}" WHERE {_is_gone(ways, MESSAGES)}'
-    return ways.statement("forget replaced", sql)
-
-
-def renew_deletions(ways: Ways, deletions: Collection[Deletion]) -> Statement:
-    """Have deletions of people who were deleted before last until now."""
-    return ways.statement(
-        "renew deletions",
-        'UPDATE "streamproc_deletions"'
-        ' SET "until" = GREATEST("streamproc_deletions"."until", s."until"),'
-        f' "receipt" = s."receipt", "deleted_at" = {ways.moment}'
-        f" FROM ({values(ways.dialect, DELETION, len(deletions))}) s"
-        ' WHERE "streamproc_deletions"."token" = s."token"',
-        iso(ways.loaded_at),
-        *_bound(deletions),
-    )
-
-
-def remember_deletions(ways: Ways, deletions: Collection[Deletion]) -> Statement:
-    """Remember the deletions of people who were not deleted before."""
-    return ways.statement(
-        "remember deletions",
-        'INSERT INTO "streamproc_deletions" ("token", "until", "receipt", "events", "deleted_at")'
-        f' SELECT s."token", s."until", s."receipt", 0, {ways.moment}'
-        f" FROM ({values(ways.dialect, DELETION, len(deletions))}) s"
-        ' WHERE NOT EXISTS (SELECT 1 FROM "streamproc_deletions" d WHERE d."token" = s."token")',
-        iso(ways.loaded_at),
-        *_bound(deletions),
-    )
-
-
-def find_deleted(ways: Ways) -> Statement:
-    """Find the events of the people that this batch deletes."""
-    columns = ("id", "received_at", "type", "event_table", "user_id")
-    found = " UNION ".join(
-        f'SELECT {quoted(columns, "m.")} FROM "{MESSAGES}" m JOIN "streamproc_deletions" d'
-        f' ON d."token" = m."{token}" AND m."received_at" <= d."until"'
-        f' WHERE d."deleted_at" = {ways.moment}'
-        for token in TOKENS
-    )
-    return ways.statement(
-        "find deleted",
-        f"INSERT INTO {ways.stage(GONE)} ({quoted(WORK[GONE])})"
-        f" SELECT {quoted(columns, 's.')}, TRUE FROM ({found}) s",
-        *[iso(ways.loaded_at)] * len(TOKENS),
-    )
-
-
-def count_kept_out(ways: Ways) -> Statement:
-    """Add the events that stay out to the counts of the deletions that keep them out."""
-    events = (
-        f"SELECT {quoted(COUNTED)} FROM {ways.stage(MESSAGES)}"
-        f' WHERE "{ROW}" IN (SELECT "{ROW}" FROM {ways.stage(KEPT)} WHERE "deleted")'
-    )
-    return _count(ways, "count kept out", events)
-
-
-def count_deleted(ways: Ways) -> Statement:
-    """Add the events that go to the counts of their deletions."""
-    events = f'SELECT {quoted(COUNTED)} FROM "{MESSAGES}" WHERE {_is_gone(ways, MESSAGES)}'
-    return _count(ways, "count deleted", events)
-
-
-def forget_deleted(ways: Ways) -> Statement:
-    """Forget who the messages were of that go; their ids stay, so that they do not come again."""
-    nothing = ", ".join(f'"{token}" = NULL' for token in TOKENS)
-    sql = f'UPDATE "{MESSAGES}" SET {nothing} WHERE {_is_gone(ways, MESSAGES)}'
-    return ways.statement("forget deleted", sql)
-
-
-def find_tables(ways: Ways) -> Statement:
-    """Ask in which tables the events are that go: their types, and tables of tracked events."""
-    return ways.statement(
-        "find tables", f'SELECT DISTINCT "type", "event_table" FROM {ways.stage(GONE)}'
-    )
-
-
-def delete(ways: Ways, table: str) -> Statement:
-    """Delete the events that go from one table."""
-    sql = f"DELETE FROM {quoted([table])} WHERE {_is_gone(ways, table)}"
-    return ways.statement(f"delete {table}", sql)
-
-
-def delete_discards(ways: Ways) -> Statement:
-    """Delete what did not fit of the events that go."""
-    return ways.statement(
-        "delete discards",
-        f'DELETE FROM "{DISCARDS}" WHERE EXISTS (SELECT 1 FROM {ways.stage(GONE)} g'
-        f' WHERE g."id" = "{DISCARDS}"."row_id")',
-    )
-
-
 # What comes.
 
 
@@ -382,15 +283,17 @@ def insert(ways: Ways, table: str, columns: Columns) -> Statement:
 
 def insert_messages(ways: Ways) -> Statement:
     """Remember the messages that are kept; of people deleted, only that there was one."""
-    taken = ", ".join(
-        f'CASE WHEN NOT k."deleted" THEN s."{name}" END' if name in TOKENS else f's."{name}"'
+    taken = {
+        name: f'CASE WHEN NOT k."deleted" THEN s."{name}" END' if name in TOKENS else f's."{name}"'
         for name in SYSTEM[MESSAGES]
-        if name != "loaded_at"
-    )
+    }
+    taken["loaded_at"] = ways.moment
+    if (made := ways.digest('s."id"')) is not None:
+        taken[DIGEST] = made
     return ways.statement(
         f"insert {MESSAGES}",
-        f'INSERT INTO "{MESSAGES}" ({quoted(SYSTEM[MESSAGES])})'
-        f" SELECT {taken}, {ways.moment} FROM {ways.stage(MESSAGES)} s"
+        f'INSERT INTO "{MESSAGES}" ({quoted(taken)})'
+        f" SELECT {', '.join(taken.values())} FROM {ways.stage(MESSAGES)} s"
         f' JOIN {ways.stage(KEPT)} k ON k."{ROW}" = s."{ROW}"',
         iso(ways.loaded_at),
     )
@@ -412,60 +315,24 @@ def insert_load(
     )
 
 
-DELETION: Final[Columns] = {
-    "token": Kind.STRING,
-    "until": Kind.TIMESTAMP,
-    "receipt": Kind.STRING,
-}
-
-
-COUNTED: Final = ("id", "received_at", *TOKENS)
-
-
-def _count(ways: Ways, name: str, events: str) -> Statement:
-    tokens = " UNION ".join(
-        f'SELECT "id", "received_at", "{token}" AS "token" FROM e' for token in TOKENS
-    )
-    return ways.statement(
-        name,
-        'UPDATE "streamproc_deletions" SET "events" = "streamproc_deletions"."events" + c."events"'
-        f' FROM (WITH e AS ({events}) SELECT d."token", COUNT(*) AS "events" FROM ({tokens}) t'
-        ' JOIN "streamproc_deletions" d'
-        ' ON d."token" = t."token" AND t."received_at" <= d."until" GROUP BY d."token") c'
-        ' WHERE "streamproc_deletions"."token" = c."token"',
-    )
-
-
-def _bound(deletions: Collection[Deletion]) -> list[str]:
-    return [
-        part
-        for deletion in deletions
-        for part in (deletion.token, iso(deletion.until), deletion.receipt)
-    ]
-
-
 NO_WINDOW: Final = (iso(Micros(1)), iso(Micros(0)))
 """A window that nothing is in."""
 
 
-def _remembered(ways: Ways) -> str:
-    # What the window can reach of any event of the batch; takes _window's parameters.
-    return (
-        'SELECT "id", "received_at", "type", "event_table", "user_id"'
-        f' FROM "{MESSAGES}" WHERE "received_at" BETWEEN {ways.moment} AND {ways.moment}'
-    )
+def remembered(ways: Ways) -> str:
+    """Return a query of what the window reaches of any event of the batch, bound by window()."""
+    within = f'"received_at" BETWEEN {ways.moment} AND {ways.moment}'
+    if (made := ways.digest('"id"')) is not None:
+        # The rows first, by what is quick to read; then what they hold, of these alone.
+        staged = f"SELECT {made} FROM {ways.stage(MESSAGES)}"
+        rows = f'SELECT rowid FROM "{MESSAGES}" WHERE {within} AND "{DIGEST}" IN ({staged})'
+        within = f"rowid IN ({rows})"
+    columns = quoted(("id", "received_at", "type", "event_table", "user_id"))
+    return f'SELECT {columns} FROM "{MESSAGES}" WHERE {within}'
 
 
-def _window(ways: Ways, received: tuple[Micros, Micros]) -> tuple[str, str]:
+def window(ways: Ways, received: tuple[Micros, Micros]) -> tuple[str, str]:
+    """Return the first and the last moment that the window reaches."""
     reach = ways.dedupe_hours * MICROS_AN_HOUR
     first, last = received
     return iso(Micros(first - reach)), iso(Micros(last + reach))
-
-
-def _is_gone(ways: Ways, table: str) -> str:
-    # Both columns: outside the window of the dedupe an id may stand for another event.
-    of = quoted([table])
-    return (
-        f"EXISTS (SELECT 1 FROM {ways.stage(GONE)} g"
-        f' WHERE g."id" = {of}."id" AND g."received_at" = {of}."received_at")'
-    )

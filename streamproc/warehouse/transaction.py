@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from streamproc.events import Micros
+from streamproc.warehouse import removals, users
 from streamproc.warehouse import statements as sql
-from streamproc.warehouse import users
 from streamproc.warehouse.schema import Columns, Schema
 from streamproc.warehouse.sink import (
     Batch,
@@ -98,12 +98,12 @@ def load_staged(batch: Batch, target: Target, runner: Runner) -> LoadResult:
     _advance(batch, ways, runner)
     deletions = _by_token(batch.deletions)
     for some in _chunks(deletions):
-        runner.run(sql.renew_deletions(ways, some))
-        runner.run(sql.remember_deletions(ways, some))
+        runner.run(removals.renew_deletions(ways, some))
+        runner.run(removals.remember_deletions(ways, some))
     if MESSAGES in batch.frames:
         _decide(batch, ways, runner, tally)
     if deletions:
-        tally.deleted = runner.run(sql.find_deleted(ways))
+        tally.deleted = runner.run(removals.find_deleted(ways))
     _remove(target, runner, tally)
     _insert(batch, ways, runner, tally)
     _bring_users(batch, target, runner, tally)
@@ -140,21 +140,21 @@ def _decide(batch: Batch, ways: Ways, runner: Runner, tally: Tally) -> None:
     counts = runner.fetch(sql.tally(ways))[0]
     tally.kept, tally.replaced, tally.replacing, tally.kept_out = counts
     if tally.replacing:
-        runner.run(sql.find_replaced(ways, tally.received))
-        runner.run(sql.forget_replaced(ways))
+        runner.run(removals.find_replaced(ways, tally.received))
+        runner.run(removals.forget_replaced(ways))
 
 
 def _remove(target: Target, runner: Runner, tally: Tally) -> None:
     ways = target.ways
     if tally.kept_out:
-        runner.run(sql.count_kept_out(ways))
+        runner.run(removals.count_kept_out(ways))
     if tally.deleted:
-        runner.run(sql.count_deleted(ways))
-        runner.run(sql.forget_deleted(ways))
+        runner.run(removals.count_deleted(ways))
+        runner.run(removals.forget_deleted(ways))
     if tally.goes:
-        for table in _tables(runner.fetch(sql.find_tables(ways)), target.known):
-            runner.run(sql.delete(ways, table))
-        runner.run(sql.delete_discards(ways))
+        for table in _tables(runner.fetch(removals.find_tables(ways)), target.known):
+            runner.run(removals.delete(ways, table))
+        runner.run(removals.delete_discards(ways))
 
 
 def _insert(batch: Batch, ways: Ways, runner: Runner, tally: Tally) -> None:
