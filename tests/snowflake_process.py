@@ -66,6 +66,9 @@ class Application:
             self._faults = json.loads(body)
             self._seen = [0] * len(self._faults)
             self._statements = []
+        if path == "/test/sessions":
+            for token in list(sessions):
+                _end(token)
         return self._logins if path == "/test/logins" else self._statements
 
     async def _login(self, scope: Any, body: bytes, send: Any) -> None:
@@ -83,7 +86,8 @@ class Application:
 
     async def _query(self, scope: Any, body: bytes, send: Any) -> None:
         sql = json.loads(_plain(scope, body))["sqlText"]
-        how = self._fault(sql)
+        fault = self._fault(sql)
+        how = fault.get("how")
         self._statements.append(sql)
         if how == "before":
             await _cut(send)
@@ -101,16 +105,16 @@ class Application:
             await _cut(send)
         else:
             if how == "slow":
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(fault["seconds"])
             await self._run(sql, scope, body, send)
 
-    def _fault(self, sql: str) -> str:
+    def _fault(self, sql: str) -> dict[str, Any]:
         for number, fault in enumerate(self._faults):
             if re.search(fault["matching"], sql):
                 place, self._seen[number] = self._seen[number], self._seen[number] + 1
                 if place == fault["at"] or (fault["lasting"] and place > fault["at"]):
-                    return str(fault["how"])
-        return ""
+                    return fault
+        return {}
 
     async def _run(self, sql: str, scope: Any, body: bytes, send: Any) -> None:
         if match := re.fullmatch(r"\s*REMOVE\s+@(\S+)\s*", sql, re.IGNORECASE):

@@ -7,7 +7,8 @@ Limits of fakesnow 0.12.1 that the tests have to live with: ``COPY INTO`` a TEMP
 ``MERGE`` in a transaction fail; ``CURRENT_SESSION()`` and ``ALTER SESSION SET QUERY_TAG`` are not
 there; a PUT's target cannot be quoted; all tables were ``CREATED`` in 1970; two transactions that
 update one row do not wait for each other, the second fails with HTTP 500; any login is let in;
-session parameters are taken and forgotten.
+session parameters are taken and forgotten; a timestamp that is NULL is read as 1970; the client
+sends each PUT twice, because the server tells it to upload the way Google's storage has it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import socket
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -31,7 +32,7 @@ __all__ = ["Fault", "How", "SnowflakeServer", "snowflake_server"]
 How: TypeAlias = Literal["before", "after", "unavailable", "session", "refuse", "slow"]
 """``before``: the connection is cut, nothing was done. ``after``: done, and the answer is lost.
 ``unavailable``: HTTP 503. ``session``: the session is gone, with its transaction. ``refuse``: an
-error of the statement's own. ``slow``: done, a second late."""
+error of the statement's own. ``slow``: done, but late."""
 
 PROCESS = Path(__file__).with_name("snowflake_process.py")
 
@@ -45,12 +46,14 @@ class Fault:
         at: Which statement from now on, counted from 0; later ones too if ``lasting``.
         matching: Regular expression: only statements that match are counted.
         lasting: Whether it goes on until it is disarmed.
+        seconds: How late what is ``slow`` is.
     """
 
     how: How
     at: int = 0
     matching: str = ""
     lasting: bool = False
+    seconds: float = 0.2
 
 
 class SnowflakeServer:
@@ -107,10 +110,7 @@ class SnowflakeServer:
 
     def arm(self, *faults: Fault) -> None:
         """Have these go wrong, instead of those before; forget the statements so far."""
-        told = [
-            {"how": f.how, "at": f.at, "matching": f.matching, "lasting": f.lasting} for f in faults
-        ]
-        self._ask("/test/faults", json.dumps(told).encode())
+        self._ask("/test/faults", json.dumps([asdict(fault) for fault in faults]).encode())
 
     def statements(self) -> list[str]:
         """What it was sent since it was armed last, or started."""
@@ -119,6 +119,10 @@ class SnowflakeServer:
     def logins(self) -> list[dict[str, Any]]:
         """How clients have logged in: authenticator, role, session parameters."""
         return list(self._ask("/test/logins"))
+
+    def end_sessions(self) -> None:
+        """End what dead clients have left open, as Snowflake does after some minutes."""
+        self._ask("/test/sessions")
 
     def _ask(self, path: str, body: bytes | None = None) -> Any:
         url = f"http://127.0.0.1:{self.port}{path}"
