@@ -23,11 +23,12 @@ pytestmark = pytest.mark.kafka
 
 RULES = "version: 1\nname: own\nentities: [EMAIL_ADDRESS]\noperators: {default: %s}\nrules: []\n"
 EMAIL = "jane@example.com"
+MASKED = "****@*******.***"
 
 
 @pytest.fixture
 def place(kafka: Broker, tmp_path: Path) -> Workplace:
-    for name, operator in (("before", "replace"), ("after", "redact")):
+    for name, operator in (("before", "replace"), ("after", "mask")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "rules.yaml").write_text(RULES % operator)
     return Workplace(kafka, tmp_path)
@@ -102,7 +103,7 @@ def test_events_of_a_time_are_corrected_by_the_rules_now_in_force(place: Workpla
     assert {row.message_id for _, row in again} == {f"m-{n}" for n in range(20, 50)}
     assert places_by_id(again).items() <= places_by_id(first).items()
     assert {contact(record) for record, _ in first} == {"<EMAIL_ADDRESS>"}
-    assert {contact(record) for record, _ in again} == {""}
+    assert {contact(record) for record, _ in again} == {MASKED}
     assert not {row.ruleset for _, row in first} & {row.ruleset for _, row in again}
 
 
@@ -182,3 +183,21 @@ def test_without_keys_nothing_is_read(place: Workplace) -> None:
         process.close()
         assert "none.json" in process.output()
     assert rows(place) == []
+
+
+def test_the_loader_puts_corrections_in_the_place_of_the_rows_before(place: Workplace) -> None:
+    publish(place, 0, 10)
+    since = publish(place, 10, 10)
+    work(place, 20)
+    first = place.load()
+
+    reprocess(place, "--since", since.isoformat())
+    second = place.load()
+
+    contacts = dict(place.query("SELECT id, contact FROM seen"))
+    messages = place.query("SELECT count(*), count(DISTINCT id) FROM streamproc_messages")
+    assert first["rows"] == 20
+    assert (second["rows"], second["replaced"]) == (0, 10)
+    assert messages == [(20, 20)]
+    assert contacts == {f"m-{n}": "<EMAIL_ADDRESS>" if n < 10 else MASKED for n in range(20)}
+    assert place.query("SELECT count(*) FROM tracks") == [(20,)]
