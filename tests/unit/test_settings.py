@@ -20,6 +20,10 @@ from streamproc.settings import (
 SECRET = "secret-of-nobody"
 UNITS = ("_seconds", "_hours", "_bytes", "_characters", "_records", "_rows", "_entries")
 COUNTS = {
+    "loader.columns",
+    "loader.flatten_depth",
+    "snowflake.credits_per_hour",
+    "snowflake.port",
     "topics.partitions",
     "topics.replication",
     "detect.processes",
