@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
 import duckdb
@@ -46,17 +47,22 @@ class Scratch:
     """The database; runs statements as a :class:`~streamproc.warehouse.transaction.Runner`."""
 
     def __init__(self, disk: Disk, folder: str) -> None:
-        """Open it; what does not fit into memory goes to ``folder``."""
+        """Open it when it is needed; what does not fit into memory goes to ``folder``."""
         self._disk = disk
         self._folder = folder
         self._written = 0
-        spill = disk.path(f"{folder}/memory")
-        self._connection = duckdb.connect(":memory:", config={"temp_directory": spill})
-        self._connection.execute("SET TimeZone = 'UTC'")
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        spill = self._disk.path(f"{self._folder}/memory")
+        connection = duckdb.connect(":memory:", config={"temp_directory": spill})
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
 
     def close(self) -> None:
         """Forget everything."""
-        self._connection.close()
+        if "_connection" in self.__dict__:
+            self._connection.close()
 
     def run(self, statement: Statement) -> int:
         """Run ``statement`` and return how many rows it has changed."""

@@ -32,8 +32,20 @@ class Staging:
             name = secrets.token_hex(8)
         self._lock = lock
         self._name = name
+        self._folders = 0
         self.folder = f"{FOLDERS}/{name}"
         disk.make_folder(self.folder)
+
+    def new_folder(self) -> str:
+        """Return a new folder, and remove the one before: nothing of it is needed any more.
+
+        No name is used twice. Who comes after this process finishes its last commit whether that
+        is finished or not, and would take new files for those of the commit.
+        """
+        self._disk.remove_tree(f"{self.folder}/{self._folders}")
+        self._folders += 1
+        self._disk.make_folder(f"{self.folder}/{self._folders}")
+        return f"{self.folder}/{self._folders}"
 
     def sweep(self, finish: Callable[[], object]) -> int:
         """Remove the folders of processes that are gone, and return how many there were.
@@ -42,7 +54,7 @@ class Staging:
         commit from a folder any more, and before it is removed.
         """
         swept = 0
-        for name in self._disk.names(FOLDERS):
+        for name in self._disk.names(LOCKS):
             if name == self._name or (lock := self._disk.lock(f"{LOCKS}/{name}")) is None:
                 continue
             finish()

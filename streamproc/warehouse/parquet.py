@@ -156,10 +156,7 @@ class ParquetSink:
         for _ in range(ATTEMPTS):
             with _told(self._disk.root):
                 state = self._log.refresh()
-                folder = f"{self._staging.folder}/files"
-                self._disk.remove_tree(folder)
-                self._disk.make_folder(folder)
-                scratch = Scratch(self._disk, folder)
+                scratch = Scratch(self._disk, self._staging.new_folder())
                 try:
                     commit, made = make(state, scratch)
                 except RetryableError:
