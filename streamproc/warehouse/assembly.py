@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streamproc.events import Json
-from streamproc.warehouse.arrow import TYPES
-from streamproc.warehouse.columns import Wanted, column, has_dates, plain_array, plain_kind, spread
+from streamproc.warehouse.columns import Wanted, column, has_dates, plain_array, spread
 from streamproc.warehouse.discards import Discards, Misplaced
-from streamproc.warehouse.gather import Area, Leaf, Numbers
+from streamproc.warehouse.gather import Area
 from streamproc.warehouse.kinds import Kind, MisfitReason
 from streamproc.warehouse.reading import Group, Reading
 from streamproc.warehouse.schema import Columns, Schema
+from streamproc.warehouse.series import Leaf, Numbers, Series
 from streamproc.warehouse.standard import (
     BASE,
     EVERY,
@@ -83,11 +83,14 @@ class Plan(NamedTuple):
 
 
 class Natural(NamedTuple):
-    """The plain values of one place, over all rows of its area."""
+    """The plain values of one column, over all rows of its area.
+
+    Some of the rows alone may be of a narrower kind: dates among texts, whole numbers.
+    """
 
     array: pa.Array
     kind: Kind
-    has_dates: bool
+    may_narrow: bool
 
 
 class Part(NamedTuple):
@@ -96,7 +99,7 @@ class Part(NamedTuple):
     ``plain`` has the table's rows.
     """
 
-    leaves: Sequence[Leaf]
+    series: Sequence[Series]
     plain: Natural | None = None
 
 
@@ -124,7 +127,7 @@ class Assembly:
         self._places[self._order] = np.arange(len(numbers))
         self._rows = pa.array(self._order + first)
         self._standard = self._standard_columns()
-        self._naturals: dict[int, Natural | None] = {}
+        self._naturals: dict[Series, Natural | None] = {}
 
     def messages(self) -> pa.Table:
         """Return the lines of ``streamproc_messages``."""
@@ -174,8 +177,8 @@ class Assembly:
         columns["event_table"] = columns["event"]
         for name, kind in {**STANDARD, **MESSAGE}.items():
             if name not in columns:
-                values = self._reading.fields[FIELDS.get(name, name)]
-                columns[name] = _standard(values, kind).take(order)
+                pieces = self._reading.fields[FIELDS.get(name, name)]
+                columns[name] = _standard(pa.concat_arrays(pieces), kind).take(order)
         violations = columns["tracking_plan_violations"]
         columns["tracking_plan_violations"] = _without(violations, "[]")
         return columns
@@ -204,41 +207,40 @@ class Assembly:
 
     def _parts(self, plan: Plan) -> Iterator[tuple[str, Part]]:
         """Yield the columns that have a value in the table, by name."""
-        found: dict[str, list[tuple[Leaf, Span]]] = {}
+        found: dict[str, list[tuple[Series, Span]]] = {}
         for area, span in plan.areas:
-            for name, leaf in area.columns.items():
-                found.setdefault(name, []).append((leaf, span))
-        for name, leaf in self._reading.extras.get(plan.name, {}).items():
-            found.setdefault(name, []).append((leaf, plan.span))
+            for name, series in area.columns.items():
+                found.setdefault(name, []).append((series, span))
+        for name, series in self._reading.extras.get(plan.name, {}).items():
+            found.setdefault(name, []).append((series, plan.span))
         for name in sorted(found):
-            (leaf, span), *others = found[name]
-            if not others and (natural := self._natural(leaf, span)) is not None:
+            (series, span), *others = found[name]
+            if not others and (natural := self._natural(series, span)) is not None:
                 array = natural.array.slice(plan.span.start - span.start, plan.span.rows)
                 if array.null_count < len(array):
-                    yield name, Part([leaf], natural._replace(array=array))
+                    yield name, Part([series], natural._replace(array=array))
                 continue
-            part = Part([leaf, *(leaf for leaf, _ in others)])
-            if self._within(plan.span, part)[0].values:
+            part = Part([series, *(series for series, _ in others)])
+            if len(self._within(plan.span, part)[1]):
                 yield name, part
 
-    def _natural(self, leaf: Leaf, span: Span) -> Natural | None:
-        """Return the values of ``leaf`` over ``span``, None if they are not plain."""
-        if id(leaf) not in self._naturals:
+    def _natural(self, series: Series, span: Span) -> Natural | None:
+        """Return the values of ``series`` over ``span``, None if they are not plain."""
+        if series not in self._naturals:
             natural = None
-            if (array := plain_array(leaf, self._limits.text_bytes)) is not None:
-                kind = plain_kind(leaf)
-                assert kind is not None  # of what there is a plain array
-                dates = kind is Kind.STRING and has_dates(array)
-                places = self._places[leaf.numbers()] - span.start
-                natural = Natural(spread(array, places, span.rows), kind, dates)
-            self._naturals[id(leaf)] = natural
-        return self._naturals[id(leaf)]
+            array, kind = plain_array(series, self._limits.text_bytes), series.kind
+            if array is not None and kind is not None:
+                may_narrow = len(series.types) > 1 or (kind is Kind.STRING and has_dates(array))
+                places = self._places[series.numbers()] - span.start
+                natural = Natural(spread(array, places, span.rows), kind, may_narrow)
+            self._naturals[series] = natural
+        return self._naturals[series]
 
-    def _within(self, span: Span, part: Part) -> tuple[Leaf, Numbers]:
+    def _within(self, span: Span, part: Part) -> tuple[Series, Numbers]:
         """Return the values that lie in ``span``, and where in it."""
-        values = Leaf()
-        for leaf in part.leaves:
-            values.add(leaf)
+        values = Series()
+        for series in part.series:
+            values.extend(series)
         places = self._places[values.numbers()] - span.start
         inside = (places >= 0) & (places < span.rows)
         return (values, places) if inside.all() else (values.only(inside), places[inside])
@@ -246,7 +248,7 @@ class Assembly:
     def _column(self, plan: Plan, name: str, part: Part, wanted: Wanted) -> tuple[pa.Array, Kind]:
         if (plain := part.plain) is not None:
             kind = wanted.kind(plain.kind)
-            if kind is plain.kind and (not plain.has_dates or wanted.known is Kind.STRING):
+            if kind is plain.kind and (not plain.may_narrow or wanted.known is plain.kind):
                 return plain.array, kind
         values, places = self._within(plan.span, part)
         made = column(values, places, plan.span.rows, wanted)
@@ -259,7 +261,7 @@ class Assembly:
     ) -> None:
         place, reason = misfit[0] + plan.span.start, misfit[1]
         row_id = self._standard["user_id" if plan.name == USERS else "id"][place].as_py()
-        received_at = self._reading.fields["received_at"][self._order[place]]
+        received_at = self._standard["received_at"][place].value
         row = self._rows[place].as_py()
         where = Misplaced(row, row_id, received_at, plan.name, name, reason)
         self._discards.add(where, value)
@@ -275,17 +277,18 @@ class Assembly:
         rows: dict[int, dict[str, Json]] = {}
         for name, part in parts.items():
             values, places = self._within(plan.span, part)
-            for place, value in zip(places.tolist(), values.values, strict=True):
+            for place, value in zip(places.tolist(), values.values(), strict=True):
                 rows.setdefault(place, {})[name] = value
         numbers = self._order[np.array(list(rows), np.int64) + plan.span.start]
-        return Part([Leaf([numbers], list(rows.values()), {dict})])
+        together = Series()
+        together.add(Leaf([numbers], list(rows.values()), {dict}))
+        return Part([together])
 
 
-def _standard(values: Sequence[str | int | None], kind: Kind) -> pa.Array:
-    array = pa.array(values, TYPES[kind])
-    if kind is Kind.STRING:
-        array = pc.replace_substring(_without(array, ""), "\0", "\N{REPLACEMENT CHARACTER}")
-    return array
+def _standard(array: pa.Array, kind: Kind) -> pa.Array:
+    if kind is not Kind.STRING:
+        return array
+    return pc.replace_substring(_without(array, ""), "\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _without(texts: pa.Array, text: str) -> pa.Array:

@@ -12,13 +12,10 @@ import pyarrow.compute as pc
 
 from streamproc.events import Json
 from streamproc.warehouse.arrow import TYPES
-from streamproc.warehouse.gather import Leaf, Numbers
 from streamproc.warehouse.kinds import Kind, Misfit, MisfitReason, fit, join, kind_of
+from streamproc.warehouse.series import Numbers, Series
 
-__all__ = ["Column", "Wanted", "column", "has_dates", "plain_array", "plain_kind", "spread"]
-
-PLAIN: Final = {str: Kind.STRING, int: Kind.INTEGER, float: Kind.FLOAT, bool: Kind.BOOLEAN}
-"""The kind of values that are all of one Python type, dates in texts aside."""
+__all__ = ["Column", "Wanted", "column", "has_dates", "plain_array", "spread"]
 
 MOMENT: Final = (
     r"^(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"
@@ -55,7 +52,7 @@ class Column(NamedTuple):
     misfits: Sequence[tuple[int, Json, MisfitReason]] = ()
 
 
-def column(values: Leaf, places: Numbers, length: int, wanted: Wanted) -> Column:
+def column(values: Series, places: Numbers, length: int, wanted: Wanted) -> Column:
     """Return the column of ``length`` rows with ``values`` at ``places``, null elsewhere.
 
     Its kind is the narrowest that holds all values and ``wanted.known``; that one itself if it may
@@ -63,27 +60,17 @@ def column(values: Leaf, places: Numbers, length: int, wanted: Wanted) -> Column
     """
     array = plain_array(values, wanted.text_bytes)
     kind = wanted.kind(_seen_kind(values, array))
-    if array is None or plain_kind(values) is not kind:
-        array = _converted(values, array, kind)
+    if array is None or values.kind is not kind:
+        array = _converted(array, kind)
     if array is not None:
         return Column(spread(array, places, length), kind)
     return _one_by_one(values, places, length, (kind, wanted.text_bytes))
 
 
-def plain_array(values: Leaf, text_bytes: int) -> pa.Array | None:
-    """Return the values as they are, None unless they are plain ones of one type that fit."""
-    if len(values.types) != 1 or (kind := plain_kind(values)) is None:
-        return None
-    try:
-        array = pa.array(values.values, TYPES[kind])
-    except (OverflowError, pa.ArrowInvalid):  # more than 64 bits, more than 2 GB of text
-        return None
-    return _clean(array, text_bytes) if kind is Kind.STRING else array
-
-
-def plain_kind(values: Leaf) -> Kind | None:
-    """Return the kind of values of one type, dates in texts aside; None for lists and objects."""
-    return PLAIN.get(next(iter(values.types)))
+def plain_array(values: Series, text_bytes: int) -> pa.Array | None:
+    """Return the values as they are, None unless they are plain and fit."""
+    array = values.array()
+    return _clean(array, text_bytes) if array is not None and values.types == {str} else array
 
 
 def has_dates(array: pa.Array) -> bool:
@@ -91,16 +78,15 @@ def has_dates(array: pa.Array) -> bool:
     return bool(pc.any(pc.match_substring_regex(array, "^[0-9]{4}-")).as_py())
 
 
-def _seen_kind(values: Leaf, array: pa.Array | None) -> Kind:
+def _seen_kind(values: Series, array: pa.Array | None) -> Kind:
     """Return the narrowest kind of all values; ``array`` is their :func:`plain_array`."""
-    if array is not None:
-        plain = PLAIN[next(iter(values.types))]
+    if array is not None and (plain := values.kind) is not None:
         if plain is not Kind.STRING or not has_dates(array):
             return plain
         if _moments(array) is not None:
             return Kind.TIMESTAMP
     kinds: set[Kind] = set()
-    for value in values.values:
+    for value in values.values():
         kind = kind_of(value)
         assert kind is not None  # no value is blank
         kinds.add(kind)
@@ -133,17 +119,14 @@ def _clean(array: pa.Array, text_bytes: int) -> pa.Array | None:
     return array
 
 
-def _converted(values: Leaf, array: pa.Array | None, kind: Kind) -> pa.Array | None:
-    """Return the values in ``kind`` the quick way, None if there is none."""
-    if kind is Kind.FLOAT and values.types <= {int, float}:
-        try:
-            return pa.array(values.values, TYPES[kind])
-        except (OverflowError, pa.ArrowInvalid):  # a whole number that no double holds exactly
-            return None
+def _converted(array: pa.Array | None, kind: Kind) -> pa.Array | None:
+    """Return plain values in ``kind`` the quick way, None if there is none."""
     if array is None:
         return None
-    if kind is Kind.TIMESTAMP and values.types == {str}:
+    if kind is Kind.TIMESTAMP and pa.types.is_string(array.type):
         return _moments(array)
+    if kind is Kind.FLOAT and pa.types.is_integer(array.type):
+        return array.cast(TYPES[kind], safe=False)
     return None
 
 
@@ -157,12 +140,12 @@ def _moments(array: pa.Array) -> pa.Array | None:
         return None
 
 
-def _one_by_one(values: Leaf, places: Numbers, length: int, target: tuple[Kind, int]) -> Column:
+def _one_by_one(values: Series, places: Numbers, length: int, target: tuple[Kind, int]) -> Column:
     kind, text_bytes = target
     fitting: list[Any] = []
     fits: list[bool] = []
     misfits: list[tuple[int, Json, MisfitReason]] = []
-    for place, value in zip(places.tolist(), values.values, strict=True):
+    for place, value in zip(places.tolist(), values.values(), strict=True):
         try:
             fitting.append(fit(value, kind, text_bytes))
             fits.append(True)

@@ -106,19 +106,20 @@ class Framer:
         source = iter(rows)
         while block := list(islice(source, BLOCK)):
             reading.add(block)
+        if not reading.events:
+            return Frames({}, {}, 0, 0, 0, [])
         discards = Discards(self._shaping.seal)
         assembly = Assembly(reading, self._limits, discards, first)
-        made = list(assembly.tables(known)) if reading.events else []
+        made = list(assembly.tables(known))
         tables = {each.name: each.table for each in made}
-        if reading.events:
-            tables[MESSAGES] = assembly.messages()
+        tables[MESSAGES] = assembly.messages()
         if discards:
             tables[DISCARDS] = discards.table()
         return Frames(
             tables,
             {each.name: each.kinds for each in made},
             reading.events,
-            sum(reading.fields["correction"]),
+            reading.corrections,
             len(discards),
             [Alarm(each.name, each.put_aside) for each in made if each.put_aside],
         )

@@ -7,16 +7,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
-from streamproc.warehouse.gather import Area, Leaf
+from streamproc.warehouse.arrow import TYPES
+from streamproc.warehouse.gather import Area
+from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.names import Naming
 from streamproc.warehouse.rows import LoadedRow
-from streamproc.warehouse.standard import TABLES
+from streamproc.warehouse.schema import Columns
+from streamproc.warehouse.series import Leaf, Series
+from streamproc.warehouse.standard import EVERY, SYSTEM, TABLES
 from streamproc.warehouse.tables import event_table, has_user, rows_of
 
 __all__ = ["Group", "Reading"]
 
-PAYLOAD: Final = LoadedRow._fields.index("payload")
+PAYLOAD: Final = "payload"
+KINDS: Final[Columns] = {
+    **dict.fromkeys(LoadedRow._fields, Kind.STRING),
+    **EVERY,
+    **SYSTEM["streamproc_messages"],
+}
+"""Of the rows' own fields."""
 TYPE_ORDER: Final = list(TABLES)
 
 
@@ -44,7 +55,8 @@ class Reading:
 
     Attributes:
         events: How many events.
-        fields: The rows' own fields, by name, but for their payloads.
+        corrections: How many of them replace what is there.
+        fields: The rows' own fields, by name, but for their payloads; in pieces.
         groups: The numbers of the events of each group.
         context: The columns of all events' contexts.
         areas: The other columns, by type and event table.
@@ -57,14 +69,15 @@ class Reading:
         self._depth = depth
         self._tables: dict[tuple[str, str | None], str | None] = {}
         self.events = 0
-        self.fields: dict[str, list[Any]] = {
-            name: [] for name in LoadedRow._fields if name != LoadedRow._fields[PAYLOAD]
+        self.corrections = 0
+        self.fields: dict[str, list[pa.Array]] = {
+            name: [] for name in LoadedRow._fields if name != PAYLOAD
         }
         self.groups: defaultdict[Group, list[int]] = defaultdict(list)
         self.context = Area(naming, depth, None)
         self.areas: dict[tuple[str, str | None], Area] = {}
-        self.extras: defaultdict[str, defaultdict[str, Leaf]] = defaultdict(
-            lambda: defaultdict(Leaf)
+        self.extras: defaultdict[str, defaultdict[str, Series]] = defaultdict(
+            lambda: defaultdict(Series)
         )
 
     def add(self, block: Sequence[LoadedRow]) -> None:
@@ -72,10 +85,11 @@ class Reading:
         start = self.events
         self.events += len(block)
         numbers = np.arange(start, self.events)
-        by_field: list[tuple[Any, ...]] = list(zip(*block, strict=True))
-        bodies = by_field.pop(PAYLOAD)
-        for read, more in zip(self.fields.values(), by_field, strict=True):
-            read.extend(more)
+        by_field = dict(zip(LoadedRow._fields, zip(*block, strict=True), strict=True))
+        bodies: Sequence[Mapping[str, Any]] = by_field[PAYLOAD]
+        for name, pieces in self.fields.items():
+            pieces.append(pa.array(by_field[name], TYPES[KINDS[name]]))
+        self.corrections += sum(by_field["correction"])
         odd = self.context.read(bodies, numbers)
         areas = self._divide(block, start)
         for area, places in areas.items():
@@ -87,16 +101,20 @@ class Reading:
             self._add_odd(block[number - start], number)
 
     def _divide(self, block: Sequence[LoadedRow], start: int) -> Mapping[Area, list[int]]:
-        areas: defaultdict[Area, list[int]] = defaultdict(list)
+        alike: defaultdict[tuple[str, str | None], list[int]] = defaultdict(list)
         for place, row in enumerate(block):
-            key = (row.type, row.event)
-            if row.type != "track":
-                key = (row.type, None)
-            elif key not in self._tables:
-                self._tables[key] = event_table(row, self._naming)
-            table = self._tables.get(key)
-            self.groups[Group(row.type, table, has_user(row))].append(start + place)
-            areas[self._area(row.type, table)].append(place)
+            alike[row.type, row.event if row.type == "track" else None].append(place)
+        areas: defaultdict[Area, list[int]] = defaultdict(list)
+        for (kind, event), places in alike.items():
+            if (kind, event) not in self._tables:
+                self._tables[kind, event] = event_table(block[places[0]], self._naming)
+            table = self._tables[kind, event]
+            areas[self._area(kind, table)] += places
+            if kind == "identify":
+                for place in places:
+                    self.groups[Group(kind, table, has_user(block[place]))].append(start + place)
+            else:
+                self.groups[Group(kind, table, False)] += [start + place for place in places]
         return areas
 
     def _area(self, kind: str, table: str | None) -> Area:
