@@ -19,6 +19,7 @@ from streamproc.events import DeadLetter
 from streamproc.kafka.codecs import decode_dead_letter
 from streamproc.redact import write_key_ring
 from streamproc.settings import TopicSettings, variable_name
+from streamproc.warehouse.standard import TABLES
 
 __all__ = ["Workplace"]
 
@@ -100,7 +101,27 @@ class Workplace:
             return connection.execute(query).fetchall()
 
     def message_ids(self) -> Counter[str]:
-        return Counter(row[0] for row in self.query("SELECT message_id FROM events"))
+        """Return the ids in the base tables, and how often each is there."""
+        ids = " UNION ALL ".join(f"SELECT id FROM {table}" for table in self.base_tables())
+        found = Counter[str](row[0] for row in self.query(ids)) if ids else Counter[str]()
+        ledger = {row[0] for row in self.query("SELECT id FROM streamproc_messages")}
+        assert found.keys() == ledger, "the tables and the ledger differ"
+        return found
+
+    def base_tables(self) -> list[str]:
+        """Return those that are there."""
+        known = "SELECT table_name FROM duckdb_tables()"
+        return sorted({name for (name,) in self.query(known)} & set(TABLES.values()))
+
+    def rows(self) -> dict[str, str]:
+        """Return what every table has of each event, as JSON, by message id."""
+        found: dict[str, str] = {}
+        for (table,) in self.query(
+            "SELECT table_name FROM duckdb_columns() WHERE column_name = 'id'"
+        ):
+            for id_, text in self.query(f"SELECT id, to_json(t)::VARCHAR FROM {table} t"):
+                found[id_] = found.get(id_, "") + text
+        return found
 
     def dead_letters(self) -> list[DeadLetter]:
         return [

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-from pyarrow import feather
 import structlog
+from pyarrow import feather
 
 from streamproc.errors import ConfigError, Problem
 from streamproc.warehouse.arrow import recast

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 import random
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +16,19 @@ import pytest
 from brokers import Broker
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
+from loading import NOW, message, messages, row
 from processes import running, wait_until
 from structlog.testing import capture_logs
 
 from streamproc.deadletters import generate_key_pair, unpack_original, unseal
-from streamproc.events import ManifestEntry, Micros, Origin, Row, Times
+from streamproc.events import Micros
 from streamproc.kafka.codecs import decode_dead_letter, encode_row
 from streamproc.settings import DeadLetterSettings, KafkaSettings, LoaderSettings, Settings
-from streamproc.warehouse.duckdb import CHECKPOINT_BYTES, open_duckdb
-from streamproc.warehouse.loader import LoaderOptions, Totals, run_loader
+from streamproc.warehouse.duckdb import open_duckdb
+from streamproc.warehouse.loader import CLOCK, LoaderOptions, Totals, plan_load, run_loader
+from streamproc.warehouse.status import find_status
 
-NOW = Micros(1_700_000_000_000_000)
 SESSION_SECONDS = 6  # the least that Kafka allows
-
-
-def message(number: int) -> tuple[bytes, bytes]:
-    """Return key and value of the row ``number``."""
-    row = Row(
-        message_id=f"m-{number}",
-        type="track",
-        event="Paid",
-        user_id="tok_k1_aa",
-        anonymous_id=None,
-        identity_id=None,
-        times=Times(None, None, NOW, NOW),
-        payload=b'{"type":"track","event":"Paid"}',
-        manifest=(ManifestEntry("userId", "*", "ids", "hash", 1.0, "k1"),),
-        ruleset="f00d",
-        origin=Origin("events.raw", 0, number),
-        ordering_key=b"tok_k1_%d" % (number % 50),
-    )
-    return row.ordering_key, encode_row(row)
-
-
-def messages(numbers: Iterable[int]) -> list[tuple[bytes, bytes]]:
-    return [message(number) for number in numbers]
 
 
 @dataclass(frozen=True)
@@ -71,8 +50,18 @@ class Workplace:
         return self.settings.model_copy(update={"loader": changed})
 
     def catch_up(self, settings: Settings | None = None) -> Totals:
-        options = LoaderOptions(stop=lambda: False, now=lambda: NOW, until_caught_up=True)
-        return run_loader(settings or self.settings, options)
+        """Load all that is there; return the totals without the number of batches."""
+        options = LoaderOptions(stop=lambda: False, until="caught up")
+        return replace(run_loader(settings or self.settings, options), batches=0)
+
+    def offsets(self) -> dict[int, int]:
+        """Return the next offset of each partition of the rows, as the warehouse has it."""
+        query = 'SELECT "partition", next_offset FROM streamproc_offsets WHERE topic = ?'
+        with duckdb.connect(str(self.file), read_only=True) as connection:
+            return dict(connection.execute(query, [self.settings.topics.load]).fetchall())
+
+    def ids(self) -> set[str]:
+        return {id_ for (id_,) in self.query("SELECT id FROM tracks")}
 
     def query(self, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.file), read_only=True) as connection:
@@ -83,6 +72,7 @@ class Workplace:
             "KAFKA_BROKERS": self.broker.bootstrap,
             "TOPICS_LOAD": self.settings.topics.load,
             "TOPICS_DEAD": self.settings.topics.dead,
+            "TOPICS_DELETIONS": self.settings.topics.deletions,
             "LOADER_GROUP": self.settings.loader.group,
             "LOADER_DUCKDB_FILE": str(self.file),
             "LOADER_INSTANCE_ID": "the-one",  # whoever comes next has the partitions at once
@@ -107,11 +97,21 @@ def workplace(broker: Broker, tmp_path: Path) -> Workplace:
 
 
 @contextmanager
+def sink_on(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Another loader's connection to the same warehouse."""
+    sink = open_duckdb(settings.loader)
+    try:
+        yield sink._connection
+    finally:
+        sink.close()
+
+
+@contextmanager
 def in_background(settings: Settings) -> Iterator[list[Totals]]:
     """Run a loader in a thread until the block ends; its totals are in the list afterwards."""
     stopping: list[bool] = []
     totals: list[Totals] = []
-    options = LoaderOptions(stop=lambda: bool(stopping), now=lambda: NOW)
+    options = LoaderOptions(stop=lambda: bool(stopping))
     thread = threading.Thread(target=lambda: totals.append(run_loader(settings, options)))
     thread.start()
     try:
@@ -124,12 +124,12 @@ def in_background(settings: Settings) -> Iterator[list[Totals]]:
 def test_rows_are_loaded_once_and_the_offset_told_to_the_group(workplace: Workplace) -> None:
     workplace.publish(*messages(range(250)), *messages(range(100, 150)))
     assert workplace.catch_up() == Totals(rows=250, duplicates=50, dead=0)
-    found = workplace.query("SELECT count(*), count(DISTINCT message_id) FROM events")
+    found = workplace.query("SELECT count(*), count(DISTINCT id) FROM tracks")
     assert found == [(250, 250)]
     committed = workplace.broker.committed(
         workplace.settings.loader.group, workplace.settings.topics.load
     )
-    offsets = dict(workplace.query('SELECT "partition", next_offset FROM streamproc_offsets'))
+    offsets = workplace.offsets()
     assert committed == offsets
     assert sum(offsets.values()) == 300
 
@@ -172,29 +172,24 @@ def test_what_is_not_ours_becomes_a_dead_letter_and_the_rest_goes_on(
     assert workplace.catch_up(settings) == Totals()
 
 
-def test_a_batch_is_given_up_when_another_loader_was_quicker(workplace: Workplace) -> None:
+def test_a_partition_is_read_anew_when_another_loader_was_quicker(workplace: Workplace) -> None:
     topic = workplace.settings.topics.load
     workplace.broker.produce(topic, [(*message(number), 0) for number in range(60)])
 
-    def move_once() -> Micros:
+    def now() -> Micros:
         # The other loader: it has loaded the first 40 records, while ours holds them in its batch.
         if not moved:
             moved.append(True)
-            with duckdb.connect(
-                str(workplace.file), config={"checkpoint_threshold": CHECKPOINT_BYTES}
-            ) as other:
+            with sink_on(workplace.settings) as other:
                 other.execute("INSERT INTO streamproc_offsets VALUES (?, 0, 40)", [topic])
         return NOW
 
     moved: list[bool] = []
-    options = LoaderOptions(stop=lambda: False, now=move_once, until_caught_up=True)
+    options = LoaderOptions(lambda: False, until="caught up", clock=CLOCK._replace(now=now))
     with capture_logs() as logs:
-        assert run_loader(workplace.settings, options) == Totals(rows=20)
-    assert [log["reason"] for log in logs if log["event"] == "loader starts over"] == [
-        f"another loader moved {topic}[0]"
-    ]
-    ids = {message_id for (message_id,) in workplace.query("SELECT message_id FROM events")}
-    assert ids == {f"m-{number}" for number in range(40, 60)}
+        assert run_loader(workplace.settings, options).rows == 20
+    assert "partitions were moved on by another loader" in {log["event"] for log in logs}
+    assert workplace.ids() == {f"m-{number}" for number in range(40, 60)}
 
 
 def test_a_group_shares_the_partitions_and_loses_no_record(
@@ -212,9 +207,7 @@ def test_a_group_shares_the_partitions_and_loses_no_record(
     ids: set[str] = set()
     for file in files:
         with duckdb.connect(str(file), read_only=True) as connection:
-            ids |= {
-                row[0] for row in connection.execute("SELECT message_id FROM events").fetchall()
-            }
+            ids |= {row[0] for row in connection.execute("SELECT id FROM tracks").fetchall()}
     assert ids == {f"m-{number}" for number in range(1_500)}
 
 
@@ -227,20 +220,19 @@ def test_a_warehouse_in_use_is_waited_for(workplace: Workplace) -> None:
     with running(["-c", hold]) as holder, capture_logs() as logs:
         holder.wait_for("held")
         assert workplace.catch_up() == Totals(rows=10)
-    reasons = {log["reason"] for log in logs if log["event"] == "loader starts over"}
+    reasons = {log["reason"] for log in logs if log["event"] == "warehouse is waited for"}
     assert reasons == {f"{workplace.file} is open in another process"}
 
 
 def test_a_topic_made_anew_is_read_from_its_beginning(workplace: Workplace) -> None:
     topic = workplace.settings.topics.load
-    open_duckdb(workplace.file).close()
-    with duckdb.connect(str(workplace.file)) as connection:
-        connection.execute("INSERT INTO streamproc_offsets VALUES (?, 0, 5000)", [topic])
+    with sink_on(workplace.settings) as other:
+        other.execute("INSERT INTO streamproc_offsets VALUES (?, 0, 5000)", [topic])
     workplace.broker.produce(topic, [(*message(number), 0) for number in range(30)])
     with capture_logs() as logs:
         assert workplace.catch_up() == Totals(rows=30)
     assert "topic was made anew, reading it from its beginning" in {log["event"] for log in logs}
-    assert workplace.query('SELECT "partition", next_offset FROM streamproc_offsets') == [(0, 30)]
+    assert workplace.offsets() == {0: 30}
 
 
 @pytest.mark.kafka
@@ -271,11 +263,11 @@ def test_a_broker_that_is_not_there_is_told_and_waited_for(tmp_path: Path) -> No
         loader=LoaderSettings(duckdb_file=tmp_path / "warehouse.duckdb"),
     )
     end = time.monotonic() + 3
-    options = LoaderOptions(stop=lambda: time.monotonic() > end, now=lambda: NOW)
+    options = LoaderOptions(stop=lambda: time.monotonic() > end)
     with capture_logs() as logs:
         assert run_loader(settings, options) == Totals()
     assert time.monotonic() < end + 5
-    assert [log["event"] for log in logs] == [
+    assert list(dict.fromkeys(log["event"] for log in logs)) == [
         "loader starts",
         "brokers cannot be reached, trying again",
         "loader stopped",
@@ -290,7 +282,7 @@ def test_the_command_ends_when_it_is_told_to(workplace: Workplace) -> None:
         assert loader.wait() == 0
         loader.wait_for("50 rows loaded, 0 duplicates left out, 0 dead letters.")
     assert not [line for line in loader.lines if "Traceback" in line]
-    assert workplace.query("SELECT count(*) FROM events") == [(50,)]
+    assert workplace.query("SELECT count(*) FROM tracks") == [(50,)]
 
 
 def test_the_command_ends_when_it_has_caught_up(workplace: Workplace) -> None:
@@ -298,7 +290,90 @@ def test_the_command_ends_when_it_has_caught_up(workplace: Workplace) -> None:
     arguments = ["-m", "streamproc", "load", "--until-caught-up", "--json"]
     with running(arguments, workplace.environment()) as loader:
         assert loader.wait() == 0
-        loader.wait_for('{"rows": 50, "duplicates": 0, "dead": 0}')
+        loader.wait_for('{"rows": 50, "duplicates": 0, "dead": 0')
+
+
+def test_one_batch_is_loaded_and_no_more(workplace: Workplace) -> None:
+    workplace.publish(*messages(range(250)))
+    arguments = ["-m", "streamproc", "load", "--once", "--json"]
+    for expected in (100, 100, 50, 0):
+        with running(arguments, workplace.environment()) as loader:
+            assert loader.wait() == 0
+            loader.wait_for(f'{{"rows": {expected}, ')
+
+
+def test_a_plan_says_what_would_be_done_and_does_nothing(workplace: Workplace) -> None:
+    workplace.publish(*messages(range(50)), (None, b"not ours"))
+    for _ in range(2):
+        plan = plan_load(workplace.settings, LoaderOptions(lambda: False))
+        assert plan.rows == {"tracks": 50, "paid": 50, "streamproc_messages": 50}
+        assert plan.dead == 1
+        assert [sql for sql in plan.statements if "CREATE TABLE" in sql and '"paid"' in sql]
+    known = {name for (name,) in workplace.query("SELECT table_name FROM duckdb_tables()")}
+    assert not known & {"tracks", "paid"}
+    assert workplace.offsets() == {}
+    topics = workplace.settings.topics
+    assert workplace.broker.committed(workplace.settings.loader.group, topics.load) == {}
+    assert workplace.broker.consume_all(topics.dead) == []
+    assert workplace.catch_up() == Totals(rows=50, dead=1)
+    assert plan_load(workplace.settings, LoaderOptions(lambda: False)).rows == {}
+
+
+def test_the_status_tells_the_lag_and_what_is_loaded(workplace: Workplace) -> None:
+    topic = workplace.settings.topics.load
+    workplace.broker.produce(topic, [(*message(number), 0) for number in range(30)])
+    workplace.catch_up()
+    workplace.broker.produce(topic, [(*message(number), 0) for number in range(30, 37)])
+    found = find_status(workplace.settings, CLOCK)
+    assert found.lag_rows == 7
+    assert found.lag_seconds is not None
+    assert 0 <= found.lag_seconds < 60
+    assert (topic, 0, 30, 37, 7) in [lag[:5] for lag in found.partitions]
+    assert len(found.partitions) == 8
+    assert found.stored is not None
+    assert found.stored.counts == {
+        "tracks": 30, "paid": 30, "streamproc_messages": 30, "discards": 0
+    }  # fmt: skip
+    assert found.last_batch is not None
+    assert (found.last_batch.events, found.received_up_to) == (30, NOW)
+    workplace.catch_up()
+    assert (find_status(workplace.settings, CLOCK).lag_rows) == 0
+
+
+def test_the_status_of_a_warehouse_in_use_is_what_loaders_told_their_groups(
+    workplace: Workplace,
+) -> None:
+    workplace.publish(*messages(range(50)))
+    workplace.catch_up()
+    hold = f"import duckdb, time; c = duckdb.connect({str(workplace.file)!r})"
+    with running(["-c", f"{hold}; print('held', flush=True); time.sleep(60)"]) as holder:
+        holder.wait_for("held")
+        arguments = ["-m", "streamproc", "load", "status", "--json"]
+        with running(arguments, workplace.environment()) as command:
+            assert command.wait() == 0
+            command.close()
+            found = json.loads(command.lines[-1])
+    assert (found["caught_up"], found["lag_rows"], found["lag_seconds"]) == (True, 0, 0.0)
+    assert sum(each["next_offset"] or 0 for each in found["partitions"]) == 50
+    assert found["last_batch"] is None
+    assert found["warehouse"] == f"{workplace.file} is open in another process"
+
+
+def test_people_are_deleted_by_their_tokens(workplace: Workplace) -> None:
+    token = "tok_k1_" + "a" * 32
+    mine = [(b"k", encode_row(row(number)._replace(user_id=token))) for number in range(5)]
+    workplace.publish(*mine, *messages(range(5, 20)))
+    workplace.catch_up()
+    arguments = ["-m", "streamproc", "load", "delete", "--token", token, "--receipt", "case 7"]
+    with running([*arguments, "--json"], workplace.environment()) as command:
+        assert command.wait() == 0
+        command.close()
+        assert json.loads(command.lines[-1])["tokens"] == 1
+    assert workplace.catch_up() == Totals(deleted=5)
+    assert workplace.ids() == {f"m-{number}" for number in range(5, 20)}
+    workplace.publish(*mine)  # a replay does not bring them back
+    workplace.catch_up()
+    assert len(workplace.ids()) == 15
 
 
 def test_kills_in_the_middle_lose_and_double_nothing(workplace: Workplace) -> None:
@@ -314,12 +389,11 @@ def test_kills_in_the_middle_lose_and_double_nothing(workplace: Workplace) -> No
                 loader.wait_for("batch loaded")
             time.sleep(moments.uniform(0, 0.05))
             loader.kill()
-        (found,) = workplace.query("SELECT count(*), count(DISTINCT message_id) FROM events")
+        (found,) = workplace.query("SELECT count(*), count(DISTINCT id) FROM tracks")
         assert found[0] == found[1]
         killed_midway += 0 < found[0] < total
     assert killed_midway
     workplace.catch_up()
-    (found,) = workplace.query("SELECT count(*), count(DISTINCT message_id) FROM events")
+    (found,) = workplace.query("SELECT count(*), count(DISTINCT id) FROM tracks")
     assert found == (total, total)
-    offsets = workplace.query("SELECT sum(next_offset) FROM streamproc_offsets")
-    assert offsets == [(total,)]
+    assert sum(workplace.offsets().values()) == total

@@ -58,7 +58,7 @@ def test_no_planted_value_is_in_the_warehouse_or_in_clear_anywhere(place: Workpl
         worker.stop()
     place.load()
 
-    rows = dict(place.query("SELECT message_id, payload::VARCHAR FROM events"))
+    rows = place.rows()
     planted = [item for made in records for item in made.planted if item.message_id in rows]
     log = "\n".join(worker.lines)
     topics = b"".join(
@@ -91,7 +91,7 @@ def test_anonymous_and_known_events_of_a_person_have_one_identity(place: Workpla
         worker.stop()
     place.load()
 
-    identities = dict(place.query("SELECT message_id, identity_id FROM events"))
+    identities = dict(place.query("SELECT id, identity_id FROM streamproc_messages"))
     assert identities["2"] == identities["3"] == identities["4"]
     assert identities["1"] != identities["3"]  # it came before anyone knew
     assert identities["5"] not in {identities["1"], identities["3"]}

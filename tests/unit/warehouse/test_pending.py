@@ -200,10 +200,11 @@ def test_the_oldest_record_says_how_long_a_batch_has_waited() -> None:
 
 def test_a_batch_is_full_by_rows_or_bytes() -> None:
     pending = assigned()
-    read(pending, A, *range(10, 19))
-    assert not pending.is_full
-    read(pending, A, 19)
-    assert pending.is_full
+    found = []
+    for offset in range(10, 20):
+        read(pending, A, offset)
+        found.append(pending.is_full)
+    assert found == [False] * 9 + [True]
     others = assigned()
     read(others, A, 10, size=1_000)
     assert others.is_full
