@@ -12,7 +12,11 @@ from streamproc.shipped import shipped
 @pytest.mark.parametrize("block", blocks("run"), ids=lambda block: block[-1].command[:40])
 def test_commands_of_the_readme_do_as_shown(block: list[Example], tmp_path: Path) -> None:
     assert block
-    run(block, tmp_path, {"SHIPPED_RULES": str(shipped("rules"))})
+    run(
+        block,
+        tmp_path,
+        {"SHIPPED_RULES": str(shipped("rules")), "SCHEMAS": str(shipped("schemas"))},
+    )
 
 
 @pytest.mark.parametrize("part", PARTS)
