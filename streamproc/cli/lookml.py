@@ -40,7 +40,7 @@ def _plain(schema: str) -> str:
 )
 @click.option(
     "--schema",
-    callback=lambda _context, _parameter, value: value and _plain(value),
+    callback=lambda _context, _parameter, value: None if value is None else _plain(value),
     help="The tables' schema as Looker's SQL names it [default: that of the settings].",
 )
 @click.option(
@@ -70,7 +70,7 @@ def lookml(
 
     settings = settings_of(ctx).settings
     dialect = dialect_of(settings.loader)
-    place = Place(dialect, _plain(schema or _schema_of(settings)), connection)
+    place = Place(dialect, schema or _plain(_schema_of(settings)), connection)
     since = Micros(int((time.time() - days * DAY_SECONDS) * 1_000_000))
     tables, redactions = _read(settings, since)
     files = to_lookml(tables, marks(redactions, tables, Naming(dialect)), place)
@@ -87,11 +87,12 @@ def _read(settings: Settings, since: Micros) -> tuple[Schema, set[Redaction]]:
     from streamproc.warehouse.redactions import Reader, read_redactions
     from streamproc.warehouse.sinks import open_sink
 
+    if settings.loader.sink == "parquet":
+        problem = "is a folder of files, which Looker cannot ask"
+        raise ConfigError(Problem("settings", "loader.sink", problem))
     sink = open_sink(settings)
     try:
-        if not isinstance(sink, Reader):
-            problem = "is no database that Looker could ask"
-            raise ConfigError(Problem("settings", "loader.sink", problem))
+        assert isinstance(sink, Reader)
         return sink.schema(), read_redactions(sink, since)
     finally:
         sink.close()
