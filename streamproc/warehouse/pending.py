@@ -215,20 +215,24 @@ class Pending:
     def seal(self) -> Sealed:
         """Return the next batch: the oldest chunks, as many as the limits allow and one at least.
 
-        The chunks stay; :meth:`loaded` removes them.
+        A chunk that is too much is passed over, and those after it in its partition; others may
+        fit. The chunks stay; :meth:`loaded` removes them.
         """
         chunks = sorted(
             (chunk for progress in self._partitions.values() for chunk in progress.chunks),
             key=lambda chunk: chunk.first,
         )
         taken: list[Chunk] = []
-        records = size = 0
+        passed: set[Place] = set()
+        records, size = self._limits.batch_rows, self._limits.batch_bytes
         for chunk in chunks:
-            records += chunk.records
-            size += chunk.size
-            if taken and (records > self._limits.batch_rows or size > self._limits.batch_bytes):
-                break
-            taken.append(chunk)
+            fits = chunk.records <= records and chunk.size <= size
+            if chunk.place not in passed and (fits or not taken):
+                records -= chunk.records
+                size -= chunk.size
+                taken.append(chunk)
+            else:
+                passed.add(chunk.place)
         following = {chunk.place: chunk.following for chunk in taken}
         return Sealed(
             taken,

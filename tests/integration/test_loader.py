@@ -296,10 +296,14 @@ def test_the_command_ends_when_it_has_caught_up(workplace: Workplace) -> None:
 def test_one_batch_is_loaded_and_no_more(workplace: Workplace) -> None:
     workplace.publish(*messages(range(250)))
     arguments = ["-m", "streamproc", "load", "--once", "--json"]
-    for expected in (100, 100, 50, 0):
+    loaded = []
+    while not loaded or loaded[-1]:
         with running(arguments, workplace.environment()) as loader:
             assert loader.wait() == 0
-            loader.wait_for(f'{{"rows": {expected}, ')
+            loader.close()
+            loaded.append(json.loads(loader.lines[-1])["rows"])
+    assert sum(loaded) == 250
+    assert max(loaded) <= 100
 
 
 def test_a_plan_says_what_would_be_done_and_does_nothing(workplace: Workplace) -> None:
