@@ -16,6 +16,7 @@ from streamproc.events import (
     Token,
 )
 from streamproc.kafka import codecs
+from streamproc.warehouse import LoadedRow
 
 longs = st.integers(-(2**63), 2**63 - 1)
 moments = longs.map(Micros)
@@ -76,6 +77,45 @@ def test_a_dead_letter_comes_back_whole(letter: DeadLetter) -> None:
 def test_a_link_comes_back_whole(kind: str, left: Token, right: Token) -> None:
     link = Link("identify" if kind == "identify" else "alias", left, right)
     assert codecs.decode_link(codecs.encode_link(link)) == link
+
+
+def by_fastavro(message: bytes) -> LoadedRow | None:
+    """Return the row in a message the long way, None if there is none."""
+    try:
+        fields = codecs.ROW.decode(message)
+        payload = orjson.loads(fields["payload"])
+    except (EventError, orjson.JSONDecodeError):
+        return None
+    if not isinstance(payload, dict):
+        return None
+    lists = {name: orjson.dumps(fields[name]).decode() for name in ("manifest", "violations")}
+    return LoadedRow(**fields | lists | {"payload": payload})
+
+
+def quickly(message: bytes) -> LoadedRow | None:
+    """Return the row in a message, None if there is none."""
+    try:
+        return codecs.decode_row(message)
+    except EventError:
+        return None
+
+
+@given(rows, st.binary(max_size=6), st.data())
+def test_every_message_is_read_as_fastavro_reads_it(
+    row: Row, change: bytes, data: st.DataObject
+) -> None:
+    message = codecs.encode_row(row)
+    place = data.draw(st.integers(len(codecs.ROW.header), len(message)))
+    without = data.draw(st.integers(0, 6))
+    damaged = message[:place] + change + message[place + without :]
+    for each in (message, damaged):
+        assert quickly(each) == by_fastavro(each)
+
+
+@given(rows)
+def test_a_row_cut_anywhere_is_none(row: Row) -> None:
+    message = codecs.encode_row(row)
+    assert [quickly(message[:size]) for size in range(len(message))] == [None] * len(message)
 
 
 def refusal(message: bytes) -> str | None:
