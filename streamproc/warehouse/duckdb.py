@@ -53,7 +53,9 @@ READ_OFTEN: Final = (MESSAGES, USERS)
 """Frames that are read by several statements: they become temporary tables, in the connection's
 memory; the others are read from Arrow once, as they are inserted."""
 
-ARRIVING: Final = "streamproc_arriving"
+STAGED: Final = "streamproc_staged_{}"
+ARRIVING: Final = STAGED.format("")
+"""What is about to become a temporary table."""
 
 COLUMNS: Final = """
 SELECT table_name, column_name, data_type FROM duckdb_columns()
@@ -135,8 +137,7 @@ class DuckDBSink:
         started = time.perf_counter()
         known = self.schema()
         check_schema(known, batch)
-        names = {table: f"streamproc_staged_{n}" for n, table in enumerate([*WORK, *batch.frames])}
-        ways = Ways(DUCKDB, names.__getitem__, self._dedupe_hours, batch.loaded_at)
+        ways = Ways(DUCKDB, STAGED.format, self._dedupe_hours, batch.loaded_at)
         target = Target(ways, known, lambda: time.perf_counter() - started)
         with self._staged(batch, ways), self._transaction():
             result = load_staged(batch, target, self)
@@ -192,8 +193,8 @@ class DuckDBSink:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self.run(Statement("begin", "BEGIN"))
         try:
+            self.run(Statement("begin", "BEGIN"))
             yield
             self.run(Statement("commit", "COMMIT"))
         except BaseException:
@@ -209,30 +210,31 @@ class DuckDBSink:
 
     @contextmanager
     def _staged(self, batch: Batch, ways: Ways) -> Iterator[None]:
-        names = [ways.staged(table) for table in (*WORK, *batch.frames)]
         try:
             for table, columns in WORK.items():
-                types = ddl.column_types(DUCKDB, columns, {})
-                self._make(table, f"CREATE TEMP TABLE {ways.stage(table)} ({types})")
+                self._stage(table, f"({ddl.column_types(DUCKDB, columns, {})})")
             for table, frame in batch.frames.items():
                 if table in READ_OFTEN:
                     self._connection.register(ARRIVING, _reader(frame))
-                    self._make(table, f"CREATE TEMP TABLE {ways.stage(table)} AS FROM {ARRIVING}")
+                    self._stage(table, f'AS FROM "{ARRIVING}"')
                 else:
                     self._connection.register(ways.staged(table), _reader(frame))
             yield
         finally:
-            self._unstage(names)
+            self._unstage(batch)
 
-    def _make(self, table: str, sql: str) -> None:
+    def _stage(self, table: str, rest: str) -> None:
+        sql = f'CREATE OR REPLACE TEMP TABLE "{STAGED.format(table)}" {rest}'
         self.run(Statement(f"stage {table}", sql))
 
-    def _unstage(self, names: Sequence[str]) -> None:
+    def _unstage(self, batch: Batch) -> None:
         try:
-            for name in (*names, ARRIVING):
+            for table in (*WORK, *READ_OFTEN):
+                self._connection.execute(f'DROP TABLE IF EXISTS temp."{STAGED.format(table)}"')
+            for name in (ARRIVING, *map(STAGED.format, batch.frames)):
                 self._connection.unregister(name)
-                self._connection.execute(f'DROP TABLE IF EXISTS temp."{name}"')
         except duckdb.Error:
+            # The next batch replaces them.
             log.warning("staged rows not dropped", file=str(self._file))
 
     def _retryable(self, step: str, error: duckdb.Error) -> RetryableError:
