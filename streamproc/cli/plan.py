@@ -105,14 +105,16 @@ def _told(record: Record, tracking: TrackingPlan, limits: Limits) -> dict[str, A
     """Return what there is to say of an event; None where it is as planned."""
     from streamproc.decode import decode
     from streamproc.errors import EventError
-    from streamproc.events import Dropped
-    from streamproc.tracking import check as check_event
+    from streamproc.tracking import differences
 
     try:
-        passed = check_event(decode(record, limits), tracking)
-    except EventError as error:
-        return {"becomes": "dead_letter", "violations": [{"path": error.path, "code": error.code}]}
-    if isinstance(passed, Dropped):
-        return {"becomes": "dropped", "rule": passed.rule}
-    violations = [violation._asdict() for violation in passed.violations]
-    return {"becomes": "row", "violations": violations} if violations else None
+        found = differences(decode(record, limits), tracking)
+    except EventError as error:  # no event at all
+        refused = {"path": error.path, "code": error.code, "action": "dead_letter"}
+        return {"becomes": "dead_letter", "violations": [refused]}
+    if not found:
+        return None
+    actions = {action for _, action in found}
+    becomes = next((each for each in ("dead_letter", "drop") if each in actions), "row")
+    violations = [{**violation._asdict(), "action": action} for violation, action in found]
+    return {"becomes": becomes, "violations": violations}

@@ -26,8 +26,8 @@ Imports ``events``, ``errors``, the YAML documents and plain keys of ``rules``, 
 jsonschema-rs. It reads files when asked to; nothing else here does I/O.
 """
 
-from streamproc.tracking.check import TrackingPlan, check
+from streamproc.tracking.check import TrackingPlan, check, differences
 from streamproc.tracking.language import Action, Code
 from streamproc.tracking.load import load_tracking_plan
 
-__all__ = ["Action", "Code", "TrackingPlan", "check", "load_tracking_plan"]
+__all__ = ["Action", "Code", "TrackingPlan", "check", "differences", "load_tracking_plan"]

@@ -5,7 +5,7 @@ Measured for events of the demo: 1.7 µs where all is as planned, 28 µs with fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,7 +16,7 @@ from streamproc.events import Dropped, Event, EventType, Violation
 from streamproc.tracking.language import Action, Actions
 from streamproc.tracking.violations import violations_of
 
-__all__ = ["NAME_FIELDS", "PARTS", "PlannedEvent", "TrackingPlan", "check"]
+__all__ = ["NAME_FIELDS", "PARTS", "PlannedEvent", "TrackingPlan", "check", "differences"]
 
 NAME_FIELDS: Final[Mapping[EventType, str]] = {"track": "event", "page": "name", "screen": "name"}
 """Types of events that have names, and the fields that these are in."""
@@ -58,6 +58,25 @@ class TrackingPlan:
     unplanned: Action
 
 
+def differences(event: Event, plan: TrackingPlan) -> list[tuple[Violation, Action]]:
+    """Return how ``event`` differs from the plan, and what the plan has done about each."""
+    kind = event.type
+    if kind not in plan.types:
+        return []
+    named = NAME_FIELDS.get(kind)
+    name = event.body.get(named) if named else None
+    planned = plan.events.get((kind, name)) or plan.events.get((kind, None))  # type: ignore[arg-type] # decoding has seen that it is a text
+    if planned is None:
+        return [(Violation(named or "type", "unplanned_event"), plan.unplanned)]
+    part = PARTS[kind]
+    content = event.body.get(part)
+    content = {} if content is None else content
+    if planned.validator.is_valid(content):
+        return []
+    found = violations_of(planned.validator.iter_errors(content), part)
+    return [(violation, planned.actions[violation.code]) for violation in found]  # type: ignore[index] # its codes are those of Code
+
+
 def check(event: Event, plan: TrackingPlan) -> Event | Dropped:
     """Return ``event`` as the plan has it pass: as it is, with its violations, or dropped.
 
@@ -67,28 +86,12 @@ def check(event: Event, plan: TrackingPlan) -> Event | Dropped:
     Raises:
         EventError: Stage ``plan``, a violation's code and path: it is to be a dead letter.
     """
-    kind = event.type
-    if kind not in plan.types:
+    found = differences(event, plan)
+    if not found:
         return event
-    named = NAME_FIELDS.get(kind)
-    name = event.body.get(named) if named else None
-    planned = plan.events.get((kind, name)) or plan.events.get((kind, None))  # type: ignore[arg-type] # decoding has seen that it is a text
-    if planned is None:
-        violation = Violation(named or "type", "unplanned_event")
-        return _respond(event, [violation], {"unplanned_event": plan.unplanned})
-    part = PARTS[kind]
-    content = event.body.get(part)
-    content = {} if content is None else content
-    if planned.validator.is_valid(content):
-        return event
-    found = violations_of(planned.validator.iter_errors(content), part)
-    return _respond(event, found, planned.actions)
-
-
-def _respond(event: Event, found: Sequence[Violation], actions: Actions) -> Event | Dropped:
     by_action: dict[Action, list[Violation]] = {}
-    for violation in found:
-        by_action.setdefault(actions[violation.code], []).append(violation)  # type: ignore[index] # its codes are those of Code
+    for violation, action in found:
+        by_action.setdefault(action, []).append(violation)
     if refused := by_action.get("dead_letter"):
         raise EventError("plan", refused[0].code, refused[0].path)
     if unwanted := by_action.get("drop"):
