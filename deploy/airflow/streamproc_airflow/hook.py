@@ -6,14 +6,16 @@ import asyncio
 import json
 import os
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, conf
 from airflow.sdk.exceptions import AirflowException
 from airflow.sdk.log import amask_secret, mask_secret
 
-from streamproc_airflow.command import Command, CommandRefusedError, run
+from streamproc_airflow.command import Command, CommandError, CommandRefusedError, run
 from streamproc_airflow.status import LoadStatus, read_status
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ VARIABLE = re.compile(r"STREAMPROC_[A-Z0-9_]+")
 NOT_FOR_CHILDREN = ("AIRFLOW", "_AIRFLOW", "PYTHON", "__PYVENV", "VIRTUAL_ENV")
 """Beginnings of variables that streamproc does not get: Airflow's own hold its secrets, Python's
 would lead it to Airflow's packages."""
+
+STOPPED = "streamproc was told to end before it was done"
 
 
 class StreamprocHook(BaseHook):
@@ -46,19 +50,35 @@ class StreamprocHook(BaseHook):
     def __init__(self, streamproc_conn_id: str = DEFAULT_CONNECTION) -> None:
         super().__init__()
         self.streamproc_conn_id = streamproc_conn_id
+        self._cancel: Callable[[], object] = _nothing
+        self._stopped = False
 
     def run(self, *arguments: str, seconds: float) -> dict[str, Any]:
         """Run ``streamproc ARGUMENTS --json`` and return what it printed; its log goes to ours.
 
         Raises:
             CommandRefusedError: The connection, settings or arguments are wrong; no use to retry.
-            CommandError: It failed, or took longer than ``seconds``.
+            CommandError: It failed, took longer than ``seconds``, or was stopped.
         """
         connection = self.get_connection(self.streamproc_conn_id)
         for secret in _variables(connection, "secrets").values():
             mask_secret(secret)
-        command = _command(connection)
-        return asyncio.run(run(command, (*arguments, "--json"), seconds, self.log.info))
+        arguments = (*arguments, "--json")
+        try:
+            answer = asyncio.run(self._cancellable(_command(connection), arguments, seconds))
+        except asyncio.CancelledError:
+            raise CommandError(STOPPED) from None
+        finally:
+            self._cancel = _nothing
+        # A loader that is told to end does so in good order: its answer is no sign of being done.
+        if self._stopped:
+            raise CommandError(STOPPED)
+        return answer
+
+    def stop(self) -> None:
+        """End the command that runs, if any; its :meth:`run` raises. For signal handlers."""
+        self._stopped = True
+        self._cancel()
 
     def status(self) -> LoadStatus:
         """Return how far loading is.
@@ -92,6 +112,18 @@ class StreamprocHook(BaseHook):
         if status.unreachable is not None:
             return False, f"the brokers answer, the warehouse does not: {status.unreachable}"
         return True, f"brokers and warehouse answer: {status.lag_rows} rows are not loaded yet"
+
+    async def _cancellable(
+        self, command: Command, arguments: tuple[str, ...], seconds: float
+    ) -> dict[str, Any]:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+        self._cancel = partial(loop.call_soon_threadsafe, task.cancel)
+        return await run(command, arguments, seconds, self.log.info)
+
+
+def _nothing() -> None:
+    """Cancel nothing: no command runs."""
 
 
 def _command(connection: Connection) -> Command:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -21,6 +22,7 @@ __all__ = [
     "StreamprocEraseOperator",
     "StreamprocFreshnessOperator",
     "StreamprocLoadOperator",
+    "StreamprocOperator",
     "StreamprocReprocessOperator",
 ]
 
@@ -28,7 +30,31 @@ DELETE_SECONDS = 300.0
 """How long it may take to publish deletions."""
 
 
-class StreamprocLoadOperator(BaseOperator):
+class StreamprocOperator(BaseOperator):
+    """What the operators share: a connection, and a command that ends when the task is ended.
+
+    Args:
+        streamproc_conn_id: The connection. Templated.
+        **kwargs: As for every operator.
+    """
+
+    template_fields: Sequence[str] = ("streamproc_conn_id",)
+
+    def __init__(self, *, streamproc_conn_id: str = DEFAULT_CONNECTION, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.streamproc_conn_id = streamproc_conn_id
+
+    @cached_property
+    def hook(self) -> StreamprocHook:
+        """Return the hook of this task."""
+        return StreamprocHook(self.streamproc_conn_id)
+
+    def on_kill(self) -> None:
+        """End the command; without this a loader that ends in good order would look done."""
+        self.hook.stop()
+
+
+class StreamprocLoadOperator(StreamprocOperator):
     """Loads all that is on the loader topic, and ends.
 
     For loading by schedule, so that a warehouse that is paid by the second sleeps in between.
@@ -37,30 +63,21 @@ class StreamprocLoadOperator(BaseOperator):
 
     Args:
         limit: How long it may take; what is loaded by then stays loaded.
-        streamproc_conn_id: The connection.
+        **kwargs: As for every :class:`StreamprocOperator`.
     """
 
-    template_fields: Sequence[str] = ("streamproc_conn_id",)
     ui_color = "#d9f2e6"
 
-    def __init__(
-        self,
-        *,
-        limit: timedelta = timedelta(hours=1),
-        streamproc_conn_id: str = DEFAULT_CONNECTION,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, limit: timedelta = timedelta(hours=1), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.limit = limit
-        self.streamproc_conn_id = streamproc_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Load."""
-        hook = StreamprocHook(self.streamproc_conn_id)
-        return hook.run("load", "--until-caught-up", seconds=self.limit.total_seconds())
+        return self.hook.run("load", "--until-caught-up", seconds=self.limit.total_seconds())
 
 
-class StreamprocReprocessOperator(BaseOperator):
+class StreamprocReprocessOperator(StreamprocOperator):
     """Runs raw events of a time range again, by the rules now in force.
 
     The rows go to the loader topic as corrections: they replace those in the warehouse once they
@@ -68,12 +85,12 @@ class StreamprocReprocessOperator(BaseOperator):
 
     Args:
         since: From when on, by the raw topic's time. Templated.
-        until: Up to when; the topic's end when None. Templated.
+        until: Up to when; up to now when None. Templated.
         limit: How long it may take.
-        streamproc_conn_id: The connection.
+        **kwargs: As for every :class:`StreamprocOperator`.
     """
 
-    template_fields: Sequence[str] = ("since", "until", "streamproc_conn_id")
+    template_fields: Sequence[str] = ("since", "until", *StreamprocOperator.template_fields)
     ui_color = "#f5ead9"
 
     def __init__(
@@ -82,14 +99,12 @@ class StreamprocReprocessOperator(BaseOperator):
         since: datetime | str,
         until: datetime | str | None = None,
         limit: timedelta = timedelta(hours=6),
-        streamproc_conn_id: str = DEFAULT_CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.since = since
         self.until = until
         self.limit = limit
-        self.streamproc_conn_id = streamproc_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Reprocess."""
@@ -100,11 +115,10 @@ class StreamprocReprocessOperator(BaseOperator):
             if until <= since:
                 raise AirflowFailException(f"until ({until}) is not after since ({since})")
             arguments.append(f"--until={until.isoformat()}")
-        hook = StreamprocHook(self.streamproc_conn_id)
-        return hook.run("reprocess", *arguments, seconds=self.limit.total_seconds())
+        return self.hook.run("reprocess", *arguments, seconds=self.limit.total_seconds())
 
 
-class StreamprocEraseOperator(BaseOperator):
+class StreamprocEraseOperator(StreamprocOperator):
     """Deletes people from the warehouse, and waits until the loader has done it.
 
     The wait is in the triggerer and takes no worker's slot. It is over when everything that was on
@@ -118,10 +132,15 @@ class StreamprocEraseOperator(BaseOperator):
         until: Delete what was received up to then; up to now when None. Templated.
         wait: How long to wait for it; None does not.
         poll_interval: How often it asks while it waits.
-        streamproc_conn_id: The connection.
+        **kwargs: As for every :class:`StreamprocOperator`.
     """
 
-    template_fields: Sequence[str] = ("tokens", "receipt", "until", "streamproc_conn_id")
+    template_fields: Sequence[str] = (
+        "tokens",
+        "receipt",
+        "until",
+        *StreamprocOperator.template_fields,
+    )
     ui_color = "#e8def5"
 
     def __init__(
@@ -132,7 +151,6 @@ class StreamprocEraseOperator(BaseOperator):
         until: datetime | str | None = None,
         wait: timedelta | None = timedelta(hours=24),
         poll_interval: timedelta = timedelta(minutes=1),
-        streamproc_conn_id: str = DEFAULT_CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -141,16 +159,14 @@ class StreamprocEraseOperator(BaseOperator):
         self.until = until
         self.wait = wait
         self.poll_interval = poll_interval
-        self.streamproc_conn_id = streamproc_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Publish the deletions, and wait if they are not carried out yet."""
-        hook = StreamprocHook(self.streamproc_conn_id)
-        published = hook.run("load", "delete", *self._arguments(), seconds=DELETE_SECONDS)
+        published = self.hook.run("load", "delete", *self._arguments(), seconds=DELETE_SECONDS)
         if self.wait is None:
             return published
         # Whatever is on the topics by now includes what was just published.
-        status = hook.status()
+        status = self.hook.status()
         if status.has_passed(status.ends):
             return status.figures()
         return self.defer(
@@ -175,7 +191,7 @@ class StreamprocEraseOperator(BaseOperator):
         return arguments
 
 
-class StreamprocFreshnessOperator(BaseOperator):
+class StreamprocFreshnessOperator(StreamprocOperator):
     """Fails when loading lags, or when nothing new was received for too long.
 
     Pushes the figures to XCom in either case, as ``return_value``.
@@ -184,10 +200,9 @@ class StreamprocFreshnessOperator(BaseOperator):
         max_lag: The longest that a row may wait for the warehouse; for alarms on the loader.
         max_age: The longest since the last event that is loaded was received; for alarms on
             everything before it. Leave it out where quiet hours are usual.
-        streamproc_conn_id: The connection.
+        **kwargs: As for every :class:`StreamprocOperator`.
     """
 
-    template_fields: Sequence[str] = ("streamproc_conn_id",)
     ui_color = "#f5d9d9"
 
     def __init__(
@@ -195,17 +210,15 @@ class StreamprocFreshnessOperator(BaseOperator):
         *,
         max_lag: timedelta | None = timedelta(hours=1),
         max_age: timedelta | None = None,
-        streamproc_conn_id: str = DEFAULT_CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.max_lag = max_lag
         self.max_age = max_age
-        self.streamproc_conn_id = streamproc_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Compare."""
-        status = StreamprocHook(self.streamproc_conn_id).status()
+        status = self.hook.status()
         figures = status.figures()
         if problems := [*self._lagging(status), *self._stale(status)]:
             context["ti"].xcom_push(key="return_value", value=figures)

@@ -6,6 +6,7 @@ What a real streamproc says is the matter of the repository's ``tests/downstream
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ with calls.open("a") as file:
 print(answer["log"], file=sys.stderr, flush=True)
 if answer["deaf"]:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if answer["orderly"]:
+    signal.signal(signal.SIGTERM, lambda *_: (print(answer["printed"], flush=True), os._exit(0)))
 (folder / "pid").write_text(str(os.getpid()))
 time.sleep(answer["seconds"])
 print(answer["printed"])
@@ -44,6 +47,8 @@ class Answer:
     seconds: float = 0
     deaf: bool = False
     """Whether it goes on after SIGTERM."""
+    orderly: bool = False
+    """Whether it answers on SIGTERM, and ends well."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.printed, str):
@@ -73,10 +78,13 @@ class StandIn:
         lines = file.read_text().splitlines() if file.exists() else []
         return [json.loads(line) for line in lines]
 
-    @property
-    def pid(self) -> int:
-        """Return the process of the last call, once it runs."""
-        return int((self.folder / "pid").read_text())
+    def is_running(self) -> bool:
+        """Return whether the process of the last call is there."""
+        try:
+            os.kill(int((self.folder / "pid").read_text()), 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     @property
     def arguments(self) -> list[list[str]]:

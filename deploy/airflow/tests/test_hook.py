@@ -13,14 +13,6 @@ from streamproc_airflow.command import Command, CommandError, CommandRefusedErro
 from streamproc_airflow.hook import StreamprocHook
 
 
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_a_command_gets_settings_and_returns_what_it_printed(stand_in: StandIn) -> None:
     stand_in.answers(Answer({"rows": 3}))
     stand_in.connection(
@@ -157,7 +149,7 @@ def test_a_command_that_takes_too_long_is_ended(
     with pytest.raises(CommandError, match="streamproc load took more than 1 seconds"):
         StreamprocHook().run("load", seconds=1)
 
-    assert not is_running(stand_in.pid)
+    assert not stand_in.is_running()
 
 
 def test_a_command_does_not_outlive_its_task(stand_in: StandIn) -> None:
@@ -166,7 +158,7 @@ def test_a_command_does_not_outlive_its_task(stand_in: StandIn) -> None:
     with pytest.raises(AirflowTaskTimeout), timeout(1):  # what ``execution_timeout`` does
         StreamprocHook().run("load", seconds=50)
 
-    assert not is_running(stand_in.pid)
+    assert not stand_in.is_running()
 
 
 def test_a_connection_is_tested_by_a_status(stand_in: StandIn) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from standin import Answer, StandIn, status
 
+from streamproc_airflow.command import CommandError
 from streamproc_airflow.operators import (
     StreamprocEraseOperator,
     StreamprocFreshnessOperator,
@@ -60,6 +62,23 @@ def test_loading_stops_at_its_limit(stand_in: StandIn) -> None:
 
     with pytest.raises(AirflowException, match=r"took more than 0\.5 seconds"):
         executed(StreamprocLoadOperator(task_id="load", limit=timedelta(seconds=0.5)))
+
+
+def test_a_task_that_is_ended_ends_its_command_and_does_not_pass_for_done(
+    stand_in: StandIn,
+) -> None:
+    stand_in.answers(Answer({"rows": 1}, seconds=60, orderly=True))
+    operator = StreamprocLoadOperator(task_id="load")
+    # As Airflow's own handler of SIGTERM does, in the middle of the task.
+    before = signal.signal(signal.SIGALRM, lambda *_: operator.on_kill())
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    try:
+        with pytest.raises(CommandError, match="was told to end before it was done"):
+            executed(operator)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+    assert not stand_in.is_running()
 
 
 def test_reprocessing_takes_a_range_in_any_zone(stand_in: StandIn) -> None:
