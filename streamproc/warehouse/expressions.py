@@ -101,4 +101,4 @@ def _moment_text(dialect: Dialect, expression: str) -> str:
         ),
     }[dialect.name]
     # As many digits of a second as it has: zeros at the end go, with the point if nothing is left.
-    return f"REGEXP_REPLACE({utc}, '[.]?0+$', '') || 'Z'"
+    return f"REGEXP_REPLACE({utc}, '[.]{{0,1}}0+$', '') || 'Z'"
