@@ -75,6 +75,12 @@ def _duckdb(settings: Settings) -> Sink:
     return open_duckdb(settings.loader)
 
 
+def _parquet(settings: Settings) -> Sink:
+    from streamproc.warehouse.parquet import open_parquet  # noqa: PLC0415 - as above
+
+    return open_parquet(settings.loader)
+
+
 def _snowflake(settings: Settings) -> Sink:
     from streamproc.warehouse.snowflake import open_snowflake  # noqa: PLC0415 - as above
 
@@ -83,5 +89,6 @@ def _snowflake(settings: Settings) -> Sink:
 
 OPENERS: Final[dict[str, Callable[[Settings], Sink]]] = {
     "duckdb": _duckdb,
+    "parquet": _parquet,
     "snowflake": _snowflake,
 }
