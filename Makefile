@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test faults parity docs bench soak eval kafka lock clean
+.PHONY: help setup demo check test downstream faults parity docs bench soak eval kafka lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -41,6 +41,25 @@ check: $(READY) ## Format, lint, imports, types, and the quick tests: about a mi
 test: check ## Everything, on the embedded broker and on real Kafka where it can be had.
 	$(BIN)/pytest tests/parity tests/integration tests/faults
 
+# What is for others runs in their tools, each with an environment of its own.
+deploy/dbt/.venv/.ready: deploy/dbt/requirements.txt
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement $<
+	@touch $@
+
+deploy/airflow/.venv/.ready: deploy/airflow/requirements.txt deploy/airflow/pyproject.toml
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement $<
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --editable deploy/airflow
+	@touch $@
+
+downstream: $(READY) deploy/dbt/.venv/.ready deploy/airflow/.venv/.ready ## dbt, Airflow and LookML on what streamproc loads.
+	cd deploy/airflow && .venv/bin/mypy
+	STREAMPROC_TEST_REQUIRE_DBT=1 STREAMPROC_TEST_REQUIRE_AIRFLOW=1 $(BIN)/pytest tests/downstream
+
 faults: $(READY) ## The long fault test: ten kills of a worker over 50,000 events.
 	STREAMPROC_TEST_FAULT_EVENTS=50000 STREAMPROC_TEST_FAULT_KILLS=10 \
 		$(BIN)/pytest -s tests/faults/test_worker.py -k kills
@@ -70,8 +89,13 @@ lock: $(READY) ## Pin the requirements anew (needs uv).
 		--no-header pyproject.toml --output-file deploy/requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-header --group dev pyproject.toml --output-file deploy/requirements/dev.txt
+	cd deploy/dbt && uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header requirements.in --output-file requirements.txt
+	cd deploy/airflow && uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --group dev pyproject.toml \
+		--output-file requirements.txt
 
 clean: ## Remove everything that can be made again.
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
+	rm -rf $(VENV) deploy/dbt/.venv deploy/airflow/.venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
 		.hypothesis deploy/kafka/target
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
