@@ -120,9 +120,12 @@ class SnowflakeServer:
         """How clients have logged in: authenticator, role, session parameters."""
         return list(self._ask("/test/logins"))
 
-    def end_sessions(self) -> None:
-        """End what dead clients have left open, as Snowflake does after some minutes."""
-        self._ask("/test/sessions")
+    def end_sessions(self) -> bool:
+        """End what dead clients have left open, as Snowflake does after some minutes.
+
+        Says whether all has ended; a statement that is being carried out is not cut short.
+        """
+        return not self._ask("/test/sessions")
 
     def _ask(self, path: str, body: bytes | None = None) -> Any:
         url = f"http://127.0.0.1:{self.port}{path}"

@@ -35,8 +35,10 @@ LOCK_SECONDS: Final = 330
 """How long a statement waits for a lock. Snowflake ends an idle transaction that keeps others
 waiting after five minutes (https://docs.snowflake.com/en/sql-reference/transactions): a loader that
 died in the middle of one holds its successor up for no longer than that."""
-STATEMENT_SECONDS: Final = 3_600
-"""Longest a statement may run: past that something is wrong, and costs money."""
+STATEMENT_SECONDS: Final = 900
+"""Longest a statement may take, and longest its answer is asked for while the network is away: past
+that something is wrong, and costs money. The client asks for the answer of a statement that takes
+its time again and again, so each request is shorter."""
 
 GONE: Final = frozenset({390_104, 390_111, 390_112, 390_114, 390_195})
 """Codes of a session that is not there any more (``snowflake.connector.network``)."""
@@ -66,7 +68,8 @@ class StatementError(RetryableError):
         """
         number = error.errno if isinstance(error, Error) else None
         query = f", query {error.sfqid}" if isinstance(error, Error) and error.sfqid else ""
-        told = f"error {number:06d}" if number is not None and number > 0 else type(error).__name__
+        # Where there is no answer at all, the client stumbles over what it looks for in there.
+        told = f"error {number:06d}" if number is not None and number > 0 else "no answer"
         super().__init__(f"Snowflake: {name!r} failed ({told}{query})")
         self.answered = isinstance(error, ProgrammingError) and number not in GONE | UNANSWERED
         self.absent = number in ABSENT
@@ -126,7 +129,13 @@ class Session:
         connection = self.open()
         try:
             with connection.cursor() as cursor:
-                cursor.execute(sql, tuple(parameters), _no_retry=True, file_stream=content)
+                cursor.execute(
+                    sql,
+                    tuple(parameters),
+                    timeout=STATEMENT_SECONDS,
+                    file_stream=content,
+                    _no_retry=True,
+                )
                 return Answer(cursor.fetchall(), cursor.rowcount or 0)
         except Exception as error:  # noqa: BLE001 - the client raises KeyError and requests' own too
             failed = StatementError(name, error)
