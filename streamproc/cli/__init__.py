@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EXIT_BAD_SETTINGS",
     "EXIT_DEAD_LETTERS",
+    "LazyGroup",
     "counted",
     "main",
     "rules_option",
@@ -52,6 +54,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "streamproc.cli.eval:evaluate",
         "Measure detection and redaction on labelled data.",
     ),
+    "rules": ("streamproc.cli.rules:rules", "Check rules, try them, and roll them out."),
     "plan": ("streamproc.cli.plan:plan", "Check a tracking plan, and try events against it."),
     "topics": ("streamproc.cli.topics:topics", "Create and inspect the topics."),
     "keys": (
@@ -73,22 +76,33 @@ COMMANDS: dict[str, tuple[str, str]] = {
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called, not when they are listed."""
 
+    def __init__(
+        self, *args: Any, lazy: Mapping[str, tuple[str, str]] | None = None, **options: Any
+    ) -> None:
+        """Take the commands: by name, ``module:attribute`` and the first line of the help."""
+        super().__init__(*args, **options)
+        self.lazy = lazy or {}
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order a newcomer meets them."""
-        return list(COMMANDS)
+        return list(self.lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import and return the command."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.lazy:
             return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        module, _, attribute = self.lazy[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+            formatter.write_dl([(name, line) for name, (_, line) in self.lazy.items()])
+
+
+class Main(LazyGroup):
+    """The group of all commands, which ends as the outcome of each tells."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what somebody else has to put right is told without a traceback."""
@@ -104,7 +118,7 @@ class LazyGroup(click.Group):
             sys.exit(1)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Main, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="streamproc", message="%(prog)s %(version)s")
 @click.option(
     "--settings",
