@@ -16,13 +16,13 @@ from streamproc.events import Link, Micros, Origin, Record, Redacted, Row
 from streamproc.identity import View
 from streamproc.kafka.codecs import decode_row, encode_row
 from streamproc.settings import LoaderSettings, Settings
-from streamproc.warehouse.dialects import DUCKDB
+from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.duckdb import open_duckdb
 from streamproc.warehouse.frames import Framer, Shaping
-from streamproc.warehouse.sink import Batch, Frame
+from streamproc.warehouse.sink import Batch, Frame, Sink
 from streamproc.warehouse.standard import SYSTEM
 
-__all__ = ["Made", "fill", "make"]
+__all__ = ["Made", "fill", "load", "make"]
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,22 @@ def make(count: int, extra: Iterable[bytes] = (), seed: int = 1) -> Made:
 
 
 def fill(file: Path, rows: Sequence[Row]) -> None:
-    """Load ``rows`` into a new database, in one batch, now."""
+    """Load ``rows`` into a new database."""
     sink = open_duckdb(LoaderSettings(duckdb_file=file))
     try:
-        if rows:
-            sink.load(prepare(sink, _batch(rows)))
+        load(sink, rows)
     finally:
         sink.close()
 
 
-def _batch(rows: Sequence[Row]) -> Batch:
-    shaping = Shaping(DUCKDB, depth=4, columns=1_000, widen=True)
+def load(sink: Sink, rows: Sequence[Row]) -> None:
+    """Load ``rows`` in one batch, now; none is no batch."""
+    if rows:
+        sink.load(prepare(sink, _batch(sink.dialect, rows)))
+
+
+def _batch(dialect: Dialect, rows: Sequence[Row]) -> Batch:
+    shaping = Shaping(dialect, depth=4, columns=1_000, widen=True)
     loaded = (decode_row(encode_row(row)) for row in rows)
     framed = Framer(shaping).frames(loaded, {}, 1)
     frames: dict[str, Frame] = {}

@@ -6,8 +6,6 @@ with ``STREAMPROC_TEST_REQUIRE_DBT=1`` they fail instead.
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -20,14 +18,10 @@ import demo_warehouse
 import duckdb
 import orjson
 import pytest
+from downstream.dbt_runs import artifact, need_dbt, run_dbt, statuses
 
 from streamproc.identity import View
-from streamproc.settings import ENV_PREFIX
 
-PACKAGE = Path(__file__).parents[2] / "deploy" / "dbt"
-DBT = PACKAGE / ".venv" / "bin" / "dbt"
-REQUIRED = "STREAMPROC_TEST_REQUIRE_DBT"
-SECONDS = 240
 EVENTS = 1_000
 GAP_MINUTES = 1  # the demo's events are of some minutes
 
@@ -82,33 +76,13 @@ class Warehouse:
         return self.file.with_suffix(".target")
 
     def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)
-        }
-        own = {
-            "STREAMPROC_LOADER_DUCKDB_FILE": str(self.file),
-            "DBT_TARGET_PATH": str(self.target),
-            "DBT_LOG_PATH": str(self.target / "logs"),
-            "DBT_USE_COLORS": "false",
-        }
-        return subprocess.run(
-            [DBT, *arguments],
-            cwd=PACKAGE,
-            env=kept | own,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        return run_dbt(self.target, *arguments, STREAMPROC_LOADER_DUCKDB_FILE=str(self.file))
 
     def results(self) -> dict[str, str]:
-        """Return how each node of the last command ended, by the node's name."""
-        read = json.loads((self.target / "run_results.json").read_text())
-        return {each["unique_id"].split(".")[2]: each["status"] for each in read["results"]}
+        return statuses(self.target)
 
     def artifact(self, name: str) -> dict[str, Any]:
-        read: dict[str, Any] = json.loads((self.target / name).read_text())
-        return read
+        return artifact(self.target, name)
 
     def query(self, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.file), read_only=True) as connection:
@@ -145,12 +119,7 @@ class Demo:
 
 @pytest.fixture(scope="module", autouse=True)
 def dbt() -> None:
-    """Real dbt."""
-    if DBT.exists():
-        return
-    if os.environ.get(REQUIRED) == "1":
-        pytest.fail("dbt is required: run `make dbt`", pytrace=False)
-    pytest.skip("no dbt: run `make dbt`")
+    need_dbt()
 
 
 @pytest.fixture(scope="module")
