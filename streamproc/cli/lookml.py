@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from streamproc.warehouse.redactions import Redaction
     from streamproc.warehouse.schema import Schema
 
-__all__ = ["lookml"]
+__all__ = ["lookml", "write"]
 
-SCHEMA = re.compile(r"\w+(\.\w+)*")
-DAY_SECONDS = 86_400
+SCHEMA = re.compile(r"\w+(\.\w+)*", re.ASCII)
+DAY_MICROS = 86_400_000_000
 
 
 def _plain(schema: str) -> str:
@@ -71,7 +71,7 @@ def lookml(
     settings = settings_of(ctx).settings
     dialect = dialect_of(settings.loader)
     place = Place(dialect, schema or _plain(_schema_of(settings)), connection)
-    since = Micros(int((time.time() - days * DAY_SECONDS) * 1_000_000))
+    since = Micros(time.time_ns() // 1_000 - days * DAY_MICROS)
     tables, redactions = _read(settings, since)
     files = to_lookml(tables, marks(redactions, tables, Naming(dialect)), place)
     removed = write(directory, files)
