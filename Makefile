@@ -90,7 +90,8 @@ lock: $(READY) ## Pin the requirements anew (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-header --group dev pyproject.toml --output-file deploy/requirements/dev.txt
 	cd deploy/dbt && uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-annotate --no-header requirements.in --output-file requirements.txt
+		--no-annotate --no-header --no-strip-extras requirements.in \
+		--output-file requirements.txt
 	cd deploy/airflow && uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --group dev pyproject.toml \
 		--output-file requirements.txt

@@ -25,8 +25,8 @@ def need_dbt() -> None:
     if DBT.exists():
         return
     if os.environ.get(REQUIRED) == "1":
-        pytest.fail("dbt is required: run `make dbt`", pytrace=False)
-    pytest.skip("no dbt: run `make dbt`")
+        pytest.fail("dbt is required: run `make downstream`", pytrace=False)
+    pytest.skip("no dbt: run `make downstream`")
 
 
 def run_dbt(target: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,6 @@
 """The Airflow provider in a real Airflow, with a real streamproc behind it.
 
-Airflow has an environment of its own, which ``make airflow`` makes. Without it these tests are
+Airflow has an environment of its own, which ``make downstream`` makes. Without it these tests are
 skipped; with ``STREAMPROC_TEST_REQUIRE_AIRFLOW=1`` they fail instead.
 """
 
@@ -122,8 +122,8 @@ class Airflow:
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Airflow:
     if not (BIN / "airflow").exists():
         if os.environ.get(REQUIRED) == "1":
-            pytest.fail("Airflow is required: run `make airflow`", pytrace=False)
-        pytest.skip("no Airflow: run `make airflow`")
+            pytest.fail("Airflow is required: run `make downstream`", pytrace=False)
+        pytest.skip("no Airflow: run `make downstream`")
     made = Airflow(tmp_path_factory.mktemp("airflow"))
     done = made.run("db", "migrate")
     assert done.returncode == 0, done.stderr

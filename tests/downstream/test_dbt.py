@@ -1,6 +1,6 @@
 """The dbt package, run by real dbt on what the demo's events become.
 
-dbt has an environment of its own, which ``make dbt`` makes. Without it these tests are skipped;
+dbt has an environment of its own, which ``make downstream`` makes. Without it these tests are skipped;
 with ``STREAMPROC_TEST_REQUIRE_DBT=1`` they fail instead.
 """
 
