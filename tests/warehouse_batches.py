@@ -45,7 +45,7 @@ class Event:
     discards: Sequence[str] = ()
 
 
-def identify(id_: str, user_id: str | None, received_at: int = NOW, **traits: Json) -> Event:
+def identify(id_: str, user_id: str | None, received_at: int = NOW, /, **traits: Json) -> Event:
     return Event(id_, "identify", None, received_at, user_id, fields=traits)
 
 

@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from streamproc.warehouse.kinds import Kind, join
 from streamproc.warehouse.schema import Columns
+from streamproc.warehouse.sink import Frame
 from streamproc.warehouse.standard import ROW
 
-__all__ = ["TYPES", "recast"]
+__all__ = ["TYPES", "reader", "recast"]
 
 TYPES: Final = {
     Kind.BOOLEAN: pa.bool_(),
@@ -28,6 +29,14 @@ MOMENT: Final = r"^(.{10}) (.{8})(?:\.0+|(\.[0-9]*[1-9])0*)Z$"
 """A moment as Arrow writes it: ``2026-01-02 03:04:05.600000Z``."""
 
 
+def reader(frame: Frame) -> pa.RecordBatchReader:
+    """Return the rows of ``frame`` as a stream, which can be read once."""
+    fields = [(ROW, pa.int64()), *((name, TYPES[kind]) for name, kind in frame.columns.items())]
+    schema = pa.schema(fields)
+    batches = (part for table in frame.read() for part in table.cast(schema).to_batches())
+    return pa.RecordBatchReader.from_batches(schema, batches)
+
+
 def recast(table: pa.Table, columns: Columns) -> pa.Table:
     """Return ``table`` with its batch's own column first, then ``columns``: order, kinds and all.
 
@@ -39,13 +48,12 @@ def recast(table: pa.Table, columns: Columns) -> pa.Table:
     Raises:
         ValueError: A column's kind does not widen to the one asked for, or a column is left over.
     """
-    if left_over := set(table.column_names) - {ROW, *columns}:
+    there = set(table.column_names)  # Arrow makes a new list each time it is asked
+    if left_over := there - {ROW, *columns}:
         raise ValueError(f"{len(left_over)} columns more than asked for")
     arrays = [table[ROW]]
     arrays += [
-        _recast(table[name], kind)
-        if name in table.column_names
-        else pa.nulls(table.num_rows, TYPES[kind])
+        _recast(table[name], kind) if name in there else pa.nulls(table.num_rows, TYPES[kind])
         for name, kind in columns.items()
     ]
     return pa.table(arrays, names=[ROW, *columns])

@@ -9,20 +9,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import pyarrow as pa
 import structlog
 
 from streamproc.errors import ConfigError, Problem, RetryableError
 from streamproc.events import Micros
 from streamproc.settings import LoaderSettings
 from streamproc.warehouse import ddl
-from streamproc.warehouse.arrow import TYPES
+from streamproc.warehouse.arrow import reader
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.dialects import DUCKDB
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import Change, Schema, Widen
-from streamproc.warehouse.sink import Batch, Frame, Load, LoadResult, Place
-from streamproc.warehouse.standard import LOADED, ROW, SYSTEM, USERS
+from streamproc.warehouse.sink import Batch, Load, LoadResult, Place
+from streamproc.warehouse.standard import LOADED, SYSTEM, USERS
 from streamproc.warehouse.statements import DISCARDS, MESSAGES, WORK, Statement, Ways
 from streamproc.warehouse.transaction import Target, check_schema, load_staged
 
@@ -215,10 +214,10 @@ class DuckDBSink:
                 self._stage(table, f"({ddl.column_types(DUCKDB, columns, {})})")
             for table, frame in batch.frames.items():
                 if table in READ_OFTEN:
-                    self._connection.register(ARRIVING, _reader(frame))
+                    self._connection.register(ARRIVING, reader(frame))
                     self._stage(table, f'AS FROM "{ARRIVING}"')
                 else:
-                    self._connection.register(ways.staged(table), _reader(frame))
+                    self._connection.register(ways.staged(table), reader(frame))
             yield
         finally:
             self._unstage(batch)
@@ -246,10 +245,3 @@ class DuckDBSink:
         else:
             reason = f"does not take the batch ({type(error).__name__})"
         return RetryableError(f"{self._file} {reason}: {step}")
-
-
-def _reader(frame: Frame) -> pa.RecordBatchReader:
-    fields = [(ROW, pa.int64()), *((name, TYPES[kind]) for name, kind in frame.columns.items())]
-    schema = pa.schema(fields)
-    batches = (part for table in frame.read() for part in table.cast(schema).to_batches())
-    return pa.RecordBatchReader.from_batches(schema, batches)

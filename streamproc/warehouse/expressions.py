@@ -72,21 +72,29 @@ def loaded_value(dialect: Dialect, kind: Kind, expression: str) -> str:
 
 
 def converted(dialect: Dialect, expression: str, before: Kind, after: Kind) -> str:
-    """Return a value of one kind as a wider one; text is as ``recast`` of Arrow tables has it."""
+    """Return a value of one kind as a wider one; text is as ``recast`` of Arrow tables has it.
+
+    But for numbers beyond 2**53, which PostgreSQL may write with a digit more than it takes.
+    """
     if after is not Kind.STRING:
         return f"CAST({expression} AS {dialect.types[after]})"
     if before is Kind.TIMESTAMP:
         return _moment_text(dialect, expression)
+    if before is Kind.FLOAT and dialect.name == "postgres":
+        return _float_text(expression)
     if before is Kind.JSON and dialect.name == "snowflake":
         return f"TO_JSON({expression})"
     return f"CAST({expression} AS {dialect.types[after]})"
 
 
 def narrowed(dialect: Dialect, expression: str, before: Kind, after: Kind) -> str:
-    """Return a value of one kind as one that may not hold it: NULL if it does not."""
-    text = converted(dialect, expression, before, Kind.STRING)
+    """Return a value of one kind as one that may not hold it: NULL if it does not.
+
+    PostgreSQL has no cast that may fail: there it is NULL in any case.
+    """
     if dialect.name == "postgres":
-        return f"CAST(NULL AS {dialect.types[after]})"  # it has no cast that may fail
+        return f"CAST(NULL AS {dialect.types[after]})"
+    text = converted(dialect, expression, before, Kind.STRING)
     if after is Kind.JSON:
         return loaded_value(dialect, after, text)
     return f"TRY_CAST({text} AS {dialect.types[after]})"
@@ -102,3 +110,11 @@ def _moment_text(dialect: Dialect, expression: str) -> str:
     }[dialect.name]
     # As many digits of a second as it has: zeros at the end go, with the point if nothing is left.
     return f"REGEXP_REPLACE({utc}, '[.]{{0,1}}0+$', '') || 'Z'"
+
+
+def _float_text(expression: str) -> str:
+    # PostgreSQL's own has no .0, and an exponent from 1e15 on where others have it from 1e16 on.
+    text = f"CAST({expression} AS text)"
+    middle = f"ABS({expression}) >= 1e15 AND ABS({expression}) < 1e16"
+    digits = f"CASE WHEN {middle} THEN CAST(CAST({text} AS numeric) AS text) ELSE {text} END"
+    return f"REGEXP_REPLACE({digits}, '^(-{{0,1}}[0-9]+)$', '\\1.0')"

@@ -81,6 +81,12 @@ def _parquet(settings: Settings) -> Sink:
     return open_parquet(settings.loader)
 
 
+def _postgres(settings: Settings) -> Sink:
+    from streamproc.warehouse.postgres import open_postgres  # noqa: PLC0415 - as above
+
+    return open_postgres(settings.loader)
+
+
 def _snowflake(settings: Settings) -> Sink:
     from streamproc.warehouse.snowflake import open_snowflake  # noqa: PLC0415 - as above
 
@@ -90,5 +96,6 @@ def _snowflake(settings: Settings) -> Sink:
 OPENERS: Final[dict[str, Callable[[Settings], Sink]]] = {
     "duckdb": _duckdb,
     "parquet": _parquet,
+    "postgres": _postgres,
     "snowflake": _snowflake,
 }
