@@ -251,7 +251,10 @@ def _take_away(loading: Loading, scratch: Scratch, changes: Changes) -> None:
     for table, day in sorted(places):
         _rewrite(scratch, changes, table, (_day_files(loading.disk, table, day), keys))
     days = sorted({f"date={day}" for _, _, day in found})
-    rows = f'FROM {stage} g WHERE g."id" = f."row_id"'
+    rows = (
+        f'FROM {stage} g WHERE g."received_at" = f."received_at"'
+        ' AND f."row_id" IN (g."id", g."user_id")'
+    )
     for day in days:
         files = _parquet(loading.disk, f"{LEDGER}/{day}")
         _rewrite(scratch, changes, MESSAGES, (files, keys))

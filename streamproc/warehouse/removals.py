@@ -153,7 +153,9 @@ def delete_discards(ways: Ways) -> Statement:
     return ways.statement(
         "delete discards",
         f'DELETE FROM "{DISCARDS}" WHERE EXISTS (SELECT 1 FROM {ways.stage(GONE)} g'
-        f' WHERE g."id" = "{DISCARDS}"."row_id")',
+        f' WHERE g."received_at" = "{DISCARDS}"."received_at"'
+        # Lines of users are of a user's id.
+        f' AND "{DISCARDS}"."row_id" IN (g."id", g."user_id"))',
     )
 
 
