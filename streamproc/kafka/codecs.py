@@ -22,7 +22,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from streamproc.errors import EventError
 from streamproc.events import DeadLetter, Deletion, Link, Micros, Origin, Row
-from streamproc.kafka.row_reader import row_reader
+from streamproc.kafka.row_reader import RowReader
 from streamproc.shipped import shipped
 from streamproc.warehouse.rows import LoadedRow
 
@@ -111,7 +111,7 @@ LINK: Final = _codec("link")
 DELETION: Final = _codec("deletion")
 
 
-_read_usual: Final = row_reader(ROW.schema)
+_read_usual: Final = RowReader(ROW.schema)
 
 
 def encode_row(row: Row, codec: Codec = ROW) -> bytes:

@@ -83,14 +83,10 @@ class Plan(NamedTuple):
 
 
 class Natural(NamedTuple):
-    """The plain values of one column, over all rows of its area.
-
-    Some of the rows alone may be of a narrower kind: dates among texts, whole numbers.
-    """
+    """The plain values of one column, over all rows of its area."""
 
     array: pa.Array
     kind: Kind
-    may_narrow: bool
 
 
 class Part(NamedTuple):
@@ -230,9 +226,8 @@ class Assembly:
             natural = None
             array, kind = plain_array(series, self._limits.text_bytes), series.kind
             if array is not None and kind is not None:
-                may_narrow = len(series.types) > 1 or (kind is Kind.STRING and has_dates(array))
                 places = self._places[series.numbers()] - span.start
-                natural = Natural(spread(array, places, span.rows), kind, may_narrow)
+                natural = Natural(spread(array, places, span.rows), kind)
             self._naturals[series] = natural
         return self._naturals[series]
 
@@ -248,7 +243,13 @@ class Assembly:
     def _column(self, plan: Plan, name: str, part: Part, wanted: Wanted) -> tuple[pa.Array, Kind]:
         if (plain := part.plain) is not None:
             kind = wanted.kind(plain.kind)
-            if kind is plain.kind and (not plain.may_narrow or wanted.known is plain.kind):
+            # Dates among texts, or whole numbers among others, may be all that is in these rows.
+            may_narrow = kind is Kind.STRING or len(part.series[0].types) > 1
+            if kind is plain.kind and (
+                wanted.known is kind
+                or not may_narrow
+                or (kind is Kind.STRING and not has_dates(plain.array))
+            ):
                 return plain.array, kind
         values, places = self._within(plan.span, part)
         made = column(values, places, plan.span.rows, wanted)
