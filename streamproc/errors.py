@@ -52,16 +52,19 @@ class Problem:
             name); empty when it is about the file as a whole.
         message: What was expected, and what was found if that is not a secret.
         line: The line in the file, counted from 1; None when it is not known.
+        column: The character of the line, counted from 1; None when it is not known.
     """
 
     source: str
     path: str
     message: str
     line: int | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
-        """Return ``file:line: path: message``, leaving out what is not known."""
-        where = self.source if self.line is None else f"{self.source}:{self.line}"
+        """Return ``file:line:column: path: message``, leaving out what is not known."""
+        place = (self.source, self.line, self.column)
+        where = ":".join(str(part) for part in place if part is not None)
         return ": ".join(part for part in (where, self.path, self.message) if part)
 
 

@@ -64,7 +64,7 @@ def test_a_worker_with_broken_rules_ends_before_it_asks_a_broker(
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
         "streamproc: 1 problem",
-        f"  {rules}/own.yaml:4: entities[0]: no such entity; did you mean EMAIL_ADDRESS?",
+        f"  {rules}/own.yaml:4:12: entities[0]: no such entity; did you mean EMAIL_ADDRESS?",
     ]
 
 

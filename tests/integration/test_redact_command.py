@@ -128,7 +128,7 @@ def test_rules_that_are_wrong_are_told_and_nothing_is_read(
     (tmp_path / "rules.yaml").write_text("version: 1\nname: x\nentities: [EMAIL]\n")
     done = run(environment, "--rules", tmp_path, given=jsonl(EVENT))
     assert (done.returncode, done.stdout) == (2, b"")
-    assert b"rules.yaml:3: entities[0]: no such entity" in done.stderr
+    assert b"rules.yaml:3:12: entities[0]: no such entity" in done.stderr
 
 
 def test_a_file_that_is_not_there_is_told(environment: dict[str, str]) -> None:

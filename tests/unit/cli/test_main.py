@@ -153,7 +153,7 @@ def test_bad_rules_end_a_command_with_2_file_path_and_expectation(
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines()[0] == "streamproc: 1 problem"
     assert result.stderr.splitlines()[1].startswith(
-        "  rules/own.yaml:3: entities[0]: no such entity"
+        "  rules/own.yaml:3:12: entities[0]: no such entity"
     )
 
 

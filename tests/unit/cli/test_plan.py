@@ -39,7 +39,7 @@ def test_every_problem_of_a_plan_is_told(tmp_path: Path) -> None:
     (tmp_path / "plan.yaml").write_text("version: 2\nname: x\n")
     told = run("check", str(tmp_path))
     assert told.exit_code == 2
-    assert "plan.yaml:1: version: expected 1" in told.output
+    assert "plan.yaml:1:10: version: expected 1" in told.output
     assert "expected a schema" in told.output
 
 
