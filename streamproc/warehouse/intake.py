@@ -88,7 +88,7 @@ class Intake:
     def take(self, fetched: Fetched, now: float) -> None:
         """Take a record in."""
         self.pending.gather(fetched, now)
-        if (crowded := self.pending.crowded()) is not None:
+        if (crowded := self.pending.crowded(fetched.place)) is not None:
             self._make_chunk(crowded)
 
     def seal(self) -> Sealed:

@@ -28,14 +28,16 @@ class Limits(NamedTuple):
     Attributes:
         batch_rows: Most rows of a batch.
         batch_bytes: Most bytes of a batch, as they came from Kafka; passed by one chunk at most.
-        chunk_rows: Rows that are gathered over all partitions before some become a chunk.
-        chunk_bytes: Bytes likewise.
+        chunk_rows: Rows of a partition that become a chunk.
+        gathered_rows: Rows of all partitions that are gathered before some become a chunk.
+        gathered_bytes: Bytes likewise.
     """
 
     batch_rows: int
     batch_bytes: int
     chunk_rows: int
-    chunk_bytes: int
+    gathered_rows: int
+    gathered_bytes: int
 
 
 @dataclass(slots=True)
@@ -161,14 +163,15 @@ class Pending:
         self.records += 1
         self.size += size
 
-    def crowded(self) -> Place | None:
-        """Return the partition whose rows have to become a chunk now, if any have to."""
+    def crowded(self, place: Place) -> Place | None:
+        """Return the partition whose rows have to become a chunk, now that ``place`` has more."""
         limits = self._limits
-        if (
-            self._gathered_records < limits.chunk_rows and self._gathered_size < limits.chunk_bytes
-        ) or not self._gathered_records:
-            return None
-        return max(self._partitions, key=self._gathered_in)
+        if self._gathered_in(place) >= limits.chunk_rows:
+            return place
+        rows, size = self._gathered_records, self._gathered_size
+        if rows >= limits.gathered_rows or size >= limits.gathered_bytes:
+            return max(self._partitions, key=self._gathered_in)
+        return None
 
     def gathered_places(self) -> list[Place]:
         """Return the partitions that have records which are no chunk yet."""
@@ -272,8 +275,8 @@ class Pending:
     # -------------------------------------------------------------------------------------------
 
     def _gathered_in(self, place: Place) -> int:
-        gathered = self._partitions[place].gathered
-        return len(gathered.records) if gathered else 0
+        progress = self._partitions.get(place)
+        return len(progress.gathered.records) if progress and progress.gathered else 0
 
     def _forget(self, gathered: Gathered | None) -> None:
         if gathered is not None:

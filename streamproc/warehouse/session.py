@@ -254,17 +254,17 @@ class Session:
                 # Whether it is in after all, the next look tells.
                 self._intake.give_back(self._loading, loaded=False)
                 self._doubtful, self._loading = self._loading, None
-            self._later(error)
+            self._later("warehouse is waited for", error)
         else:
             answered(answer)
 
-    def _later(self, error: RetryableError) -> None:
+    def _later(self, sentence: str, error: RetryableError) -> None:
         again, self._unsure, self._failed = self._failed, True, True
         if isinstance(error, OffsetsMovedError | SchemaMovedError) and not again:
             log.warning("warehouse has moved, looking again", reason=str(error))
             return
         self._not_before = self._clock.monotonic() + self._wait
-        log.warning("warehouse is waited for", reason=str(error), wait_seconds=self._wait)
+        log.warning(sentence, reason=str(error), wait_seconds=self._wait)
         self._wait = min(2 * self._wait, LONGEST_WAIT_SECONDS)
 
     def _looked(self, view: View) -> None:
@@ -291,7 +291,7 @@ class Session:
         try:
             first = source.begin(wanted)
         except RetryableError as error:
-            self._later(error)
+            self._later("partitions wait for the brokers", error)
             return
         for place, following in first.items():
             self._intake.pending.start(place, offsets.get(place, 0), following)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from streamproc.errors import RetryableError
 from streamproc.events import Deletion, Micros
 from streamproc.kafka.codecs import encode_deletion
 from streamproc.settings import LoaderSettings, Settings
+from streamproc.warehouse import session
 from streamproc.warehouse.desk import Desk
 from streamproc.warehouse.duckdb import DuckDBSink
 from streamproc.warehouse.loader import LoaderOptions, make_intake, make_terms
@@ -58,7 +61,9 @@ class Loading:
     def publish(self, numbers: range, partition: int | None = None, **properties: Any) -> None:
         self.rows.publish((message(n, **properties)[1] for n in numbers), partition)
 
-    def run(self, until: Until = "caught up", seconds: float = 1_000) -> Totals:
+    def run(
+        self, until: Until = "caught up", seconds: float = 1_000, executor: Executor | None = None
+    ) -> Totals:
         """Run until it ends by itself; fail if it does not within so much of its time."""
         totals = Totals()
         end = self.time.seconds + seconds
@@ -68,7 +73,7 @@ class Loading:
         parts = Parts(
             [self.source, MemorySource(self.deletions, self.time.wait)],
             make_intake(self.settings, self.spool, self.dead),
-            Desk(lambda: self.sink, InlineExecutor()),
+            Desk(lambda: self.sink, executor or InlineExecutor()),
             self.dead,
         )
         Session(parts, make_terms(self.settings, options), totals).run()
@@ -219,6 +224,46 @@ def test_a_partition_that_goes_takes_its_rows_along(loading: Loading) -> None:
     totals = loading.run()
     assert totals.rows == 20
     assert loading.ids() == expected(range(30, 50))
+
+
+@pytest.mark.parametrize("patience", [30.0, 0.01])
+def test_a_partition_that_goes_while_it_is_loaded_is_loaded_once(
+    loading: Loading, monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    monkeypatch.setattr(session, "REVOKE_SECONDS", patience)
+    loading.publish(range(30), partition=0)
+    loading.publish(range(30, 50), partition=1)
+    place = Place(loading.rows.name, 0)
+
+    def go() -> None:
+        loading.source.revoke([place])
+        loading.source.assign([place])
+        time.sleep(0.3)
+
+    loading.sink.faults = [Fault("load", "before", go)]
+    with ThreadPoolExecutor(1) as executor:
+        assert loading.run(seconds=1e6, executor=executor).rows == 50
+    assert loading.last.begun[-1] == {place: 30}
+    assert loading.ids() == expected(range(50))
+    assert loading.spool.memory_size == 0
+
+
+def test_the_consumer_is_polled_while_the_warehouse_is_at_work(loading: Loading) -> None:
+    loading.publish(range(100))
+    waits: list[float] = []
+    source = MemorySource(loading.rows, waits.append)
+    loading.source = source
+
+    def work() -> None:
+        before = len(waits)
+        time.sleep(0.2)
+        polls.append(len(waits) - before)
+
+    polls: list[int] = []
+    loading.sink.faults = [Fault("load", "before", work)]
+    with ThreadPoolExecutor(1) as executor:
+        loading.run(seconds=1e6, executor=executor)
+    assert polls[0] > 5
 
 
 def test_what_is_not_ours_becomes_a_dead_letter_and_the_rest_goes_on(loading: Loading) -> None:

@@ -7,7 +7,7 @@ from streamproc.warehouse.source import Fetched
 from streamproc.warehouse.spool import Spooled
 
 A, B = Place("warehouse.load", 0), Place("warehouse.load", 1)
-LIMITS = Limits(batch_rows=10, batch_bytes=1_000, chunk_rows=4, chunk_bytes=400)
+LIMITS = Limits(10, 1_000, chunk_rows=3, gathered_rows=5, gathered_bytes=400)
 
 
 def assigned(limits: Limits = LIMITS) -> Pending:
@@ -112,23 +112,38 @@ def test_a_batch_ends_at_its_bytes_and_holds_one_chunk_at_least() -> None:
     assert pending.seal().chunks == [chunk]
 
 
-def test_rows_become_a_chunk_when_there_are_enough_over_all_partitions() -> None:
+def test_rows_become_a_chunk_when_a_partition_has_enough() -> None:
     pending = assigned()
     read(pending, A, 10)
     read(pending, B, 0, 1)
-    assert pending.crowded() is None
-    read(pending, A, 11)
+    assert pending.crowded(B) is None
     read(pending, B, 2)
-    assert pending.crowded() == B
+    assert pending.crowded(B) == B
     cut(pending, B)
-    assert pending.crowded() is None
+    assert pending.crowded(B) is None
     assert pending.gathered_places() == [A]
+
+
+def test_rows_become_a_chunk_when_there_are_enough_over_all_partitions() -> None:
+    pending = Pending(LIMITS._replace(chunk_rows=100))
+    pending.start(A, 0, 0)
+    pending.start(B, 0, 0)
+    read(pending, A, 0, 1)
+    read(pending, B, 0, 1, 2)
+    assert pending.crowded(A) == B
 
 
 def test_few_large_rows_become_a_chunk_too() -> None:
     pending = assigned()
     read(pending, B, 0, size=401)
-    assert pending.crowded() == B
+    assert pending.crowded(B) == B
+
+
+def test_rows_of_a_partition_that_has_gone_make_no_chunk() -> None:
+    pending = assigned()
+    pending.drop([A])
+    read(pending, A, *range(10, 20))
+    assert pending.crowded(A) is None
 
 
 def test_row_numbers_of_two_chunks_do_not_overlap() -> None:
