@@ -16,14 +16,13 @@ import duckdb
 import pyarrow as pa
 
 from streamproc.errors import RetryableError
-from streamproc.warehouse.arrow import TYPES
+from streamproc.warehouse.arrow import reader
 from streamproc.warehouse.ddl import column_types
 from streamproc.warehouse.dialects import DUCKDB
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.lake_disk import Disk
 from streamproc.warehouse.schema import Columns
 from streamproc.warehouse.sink import Frame
-from streamproc.warehouse.standard import ROW
 from streamproc.warehouse.statements import Parameter, Statement
 
 __all__ = ["ARRIVING", "DAY", "DIALECT", "Scratch"]
@@ -96,7 +95,7 @@ class Scratch:
     @contextmanager
     def arriving(self, frame: Frame) -> Iterator[None]:
         """Have the rows of ``frame`` in :data:`ARRIVING`, to be read once."""
-        self._connection.register(ARRIVING, _reader(frame))
+        self._connection.register(ARRIVING, reader(frame))
         try:
             yield
         finally:
@@ -184,10 +183,3 @@ class Scratch:
 
     def _paths(self, files: Sequence[str]) -> list[str]:
         return [self._disk.path(file) for file in files]
-
-
-def _reader(frame: Frame) -> pa.RecordBatchReader:
-    fields = [(ROW, pa.int64()), *((name, TYPES[kind]) for name, kind in frame.columns.items())]
-    schema = pa.schema(fields)
-    batches = (part for table in frame.read() for part in table.cast(schema).to_batches())
-    return pa.RecordBatchReader.from_batches(schema, batches)
