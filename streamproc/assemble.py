@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from streamproc.deadletters import sealer
 from streamproc.decode import Limits
@@ -22,6 +23,7 @@ from streamproc.subject_keys import SubjectKeyFile
 from streamproc.tracking import TrackingPlan, load_tracking_plan
 
 __all__ = [
+    "Assembly",
     "load_ciphers",
     "load_key_ring",
     "load_plan",
@@ -30,6 +32,7 @@ __all__ = [
     "make_detector",
     "make_limits",
     "make_pipeline",
+    "row_fingerprint",
 ]
 
 OTHERS_MAY_READ = 0o077
@@ -105,18 +108,10 @@ def make_limits(settings: Settings) -> Limits:
 
 def make_detector(settings: Settings, ruleset: Ruleset) -> Detector:
     """Return a detector of what ``ruleset`` searches for; takes seconds, for its models."""
-    detect = settings.detect
-    recognition = Recognition(
-        ruleset.entities,
-        ruleset.lowest_score,
-        tuple(ruleset.scores.items()),
-        own=ruleset.recognizers,
-        names=NameModel(detect.engine, detect.spacy_model, detect.names_model),
-    )
     return Detector(
-        recognition,
+        _recognition(settings, ruleset),
         cache=cache_directory(settings),
-        processes=detect.processes,
+        processes=settings.detect.processes,
     )
 
 
@@ -128,25 +123,85 @@ def make_pipeline(
     Raises:
         ConfigError: With every problem of the rules, of the tracking plan, or of the public key.
     """
-    ruleset = ruleset or load_rules(settings)
-    public_key = settings.dead_letters.public_key
-    seal = sealer(public_key) if public_key is not None else None
-    plan = load_plan(settings)
-    detector = make_detector(settings, ruleset)
-    planned = () if plan is None else (plan.fingerprint,)
-    fingerprint = _fingerprint(ruleset.fingerprint, detector.fingerprint, *planned)
-    memo = Memo(settings.worker.memo_entries)
-    return Pipeline(
-        Parts(
-            limits=make_limits(settings),
-            sites=ScopedSites(ruleset, key_words, detector.question, memo),
-            detector=detector,
-            redactor=Redactor(_tokens(settings, ring, ruleset), fingerprint),
-            view=view,
-            seal=seal,
-            ruleset=fingerprint,
-            plan=plan,
+    return Assembly(settings, ring, view).pipeline(ruleset or load_rules(settings))
+
+
+class Assembly:
+    """Makes the pipelines of one process, one for each ruleset it meets.
+
+    They have all but the rules in common: keys, view, seal, tracking plan, models; the detector
+    too, where two rulesets search for the same. May be used in another thread than the one that
+    runs the pipelines, but runs of pipelines that it made are for one thread at a time.
+    """
+
+    def __init__(self, settings: Settings, ring: KeyRing, view: View) -> None:
+        """Read the tracking plan, and get the seal ready.
+
+        Raises:
+            ConfigError: With every problem of the tracking plan, or of the public key.
+        """
+        public_key = settings.dead_letters.public_key
+        self._settings = settings
+        self._seal = sealer(public_key) if public_key is not None else None
+        self._plan = load_plan(settings)
+        self._ring = ring
+        self._view = view
+        self._detectors: WeakValueDictionary[Recognition, Detector] = WeakValueDictionary()
+
+    def pipeline(self, ruleset: Ruleset) -> Pipeline:
+        """Return a pipeline of ``ruleset``; takes seconds the first time, for the models.
+
+        Raises:
+            ConfigError: The ruleset asks for something that this installation has not, such as a
+                model or a store of people's keys.
+        """
+        settings = self._settings
+        detector = self._detector(ruleset)
+        fingerprint = _row_fingerprint(ruleset, detector.fingerprint, self._plan)
+        memo = Memo(settings.worker.memo_entries)
+        return Pipeline(
+            Parts(
+                limits=make_limits(settings),
+                sites=ScopedSites(ruleset, key_words, detector.question, memo),
+                detector=detector,
+                redactor=Redactor(_tokens(settings, self._ring, ruleset), fingerprint),
+                view=self._view,
+                seal=self._seal,
+                ruleset=fingerprint,
+                plan=self._plan,
+            )
         )
+
+    def _detector(self, ruleset: Ruleset) -> Detector:
+        recognition = _recognition(self._settings, ruleset)
+        detector = self._detectors.get(recognition)
+        if detector is None:
+            detector = self._detectors[recognition] = make_detector(self._settings, ruleset)
+        return detector
+
+
+def row_fingerprint(settings: Settings, ruleset: Ruleset) -> str:
+    """Return what stands on the rows that ``ruleset`` makes with these settings; loads no model.
+
+    Raises:
+        ConfigError: As :class:`Assembly`.
+    """
+    # Imported here, so that commands that detect nothing do not wait 2 s for Presidio.
+    from streamproc.detect.recognizers import build_recognizers, fingerprint  # noqa: PLC0415
+
+    recognition = _recognition(settings, ruleset)
+    of_detector = fingerprint(recognition, build_recognizers(recognition))
+    return _row_fingerprint(ruleset, of_detector, load_plan(settings))
+
+
+def _recognition(settings: Settings, ruleset: Ruleset) -> Recognition:
+    detect = settings.detect
+    return Recognition(
+        ruleset.entities,
+        ruleset.lowest_score,
+        tuple(ruleset.scores.items()),
+        own=ruleset.recognizers,
+        names=NameModel(detect.engine, detect.spacy_model, detect.names_model),
     )
 
 
@@ -157,8 +212,9 @@ def _tokens(settings: Settings, ring: KeyRing, ruleset: Ruleset) -> Tokens:
     return Tokens(ring, load_subject_keys(settings, ring))
 
 
-def _fingerprint(*parts: str) -> str:
+def _row_fingerprint(ruleset: Ruleset, detector: str, plan: TrackingPlan | None) -> str:
     # Rules alone do not say what a row went through: other recognizers find other things.
+    parts = [ruleset.fingerprint, detector, *([] if plan is None else [plan.fingerprint])]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

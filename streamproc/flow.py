@@ -27,7 +27,7 @@ from streamproc.kafka.codecs import (
 )
 from streamproc.kafka.links import LinkReader
 from streamproc.kafka.producer import BatchProducer, Outgoing
-from streamproc.pipeline import Pipeline
+from streamproc.rollout import Part, RulesInForce
 from streamproc.settings import Settings, TopicSettings
 from streamproc.telemetry import Totals
 
@@ -56,9 +56,10 @@ class Output:
 class Prepared:
     """What a batch became: messages to send, and what to count when they are acknowledged."""
 
-    messages: Sequence[Outgoing]
-    sources: Sequence[Record | None]
-    """For each message the record it was made of; None for an identity link."""
+    messages: list[Outgoing]
+    sources: list[tuple[Record, str] | None]
+    """For each message the record it was made of, and by which ruleset; None for an identity
+    link."""
     totals: Totals
 
 
@@ -66,14 +67,14 @@ class Flow:
     """The way of batches, from records to acknowledged messages."""
 
     def __init__(
-        self, pipeline: Pipeline, links: LinkReader, settings: Settings, output: Output = Output()
+        self, rules: RulesInForce, links: LinkReader, settings: Settings, output: Output = Output()
     ) -> None:
         """Keep the parts; nothing is started."""
         self._output = output
         self.totals = Totals()
         self._told = 0
         self._apart = asyncio.Lock()
-        self._pipeline = pipeline
+        self.rules = rules
         self._links = links
         self._topics: TopicSettings = settings.topics
         self._retries = settings.worker.retries
@@ -100,9 +101,11 @@ class Flow:
 
         Raises:
             RetryableError: Kafka did not take it, after all retries.
+            ConfigError: The rules in force cannot be used.
         """
         loop = asyncio.get_running_loop()
-        prepared = await loop.run_in_executor(self._thread, self._prepare, records)
+        parts = await self.rules.split(records)
+        prepared = await loop.run_in_executor(self._thread, self._prepare, parts)
         refused = await self._send_apart(prepared.messages, producer)
         if refused:
             letters = [self._refused_letter(prepared, index) for index in refused]
@@ -114,34 +117,41 @@ class Flow:
         """Log the totals, if there is something new to tell."""
         if self.totals.events != self._told:
             self._told = self.totals.events
-            log.info("worker progress", **self.totals.keys())
+            log.info("worker progress", **self.totals.keys(), **self.rules.progress())
 
     def close(self) -> None:
-        """End the thread."""
+        """End the threads."""
         self._thread.shutdown()
+        self.rules.close()
 
-    def _prepare(self, records: Sequence[Record]) -> Prepared:
-        result = self._pipeline.run(records)
-        topics, totals = self._topics, Totals(events=len(records))
-        messages = [
-            Outgoing(topics.links, link_key(link), encode_link(link))
-            for link in result.links
-            if link not in self._links.durable
-        ]
-        sources: list[Record | None] = [None] * len(messages)
-        for record, outcome in zip(records, result.outcomes, strict=True):
+    def _prepare(self, parts: Sequence[Part]) -> Prepared:
+        prepared = Prepared([], [], Totals())
+        for part in parts:
+            self._run(part, prepared)
+        return prepared
+
+    def _run(self, part: Part, prepared: Prepared) -> None:
+        result = part.pipeline.run(part.records)
+        topics, totals = self._topics, prepared.totals
+        totals.events += len(part.records)
+        for link in result.links:
+            if link not in self._links.durable:
+                message = Outgoing(topics.links, link_key(link), encode_link(link))
+                prepared.messages.append(message)
+                prepared.sources.append(None)
+        for record, outcome in zip(part.records, result.outcomes, strict=True):
             if isinstance(outcome, Row):
                 totals.rows += 1
-                messages.append(self._row_message(outcome))
-                sources.append(record)
+                message = self._row_message(outcome)
             elif isinstance(outcome, DeadLetter):
                 totals.dead[f"{outcome.stage}.{outcome.code}"] += 1
-                messages.append(self._letter_message(outcome))
-                sources.append(record)
+                message = self._letter_message(outcome)
             else:
                 assert isinstance(outcome, Dropped)
                 totals.dropped[outcome.rule] += 1
-        return Prepared(messages, sources, totals)
+                continue
+            prepared.messages.append(message)
+            prepared.sources.append((record, part.pipeline.ruleset))
 
     def _row_message(self, row: Row) -> Outgoing:
         if self._output.corrections:
@@ -153,13 +163,12 @@ class Flow:
         return Outgoing(self._topics.dead, key.encode(), encode_dead_letter(letter))
 
     def _refused_letter(self, prepared: Prepared, index: int) -> Outgoing:
-        record = prepared.sources[index]
-        assert record is not None, "a link of two tokens is never too large"
+        source = prepared.sources[index]
+        assert source is not None, "a link of two tokens is never too large"
+        record, ruleset = source
         # Its sealed original may be what was too large: the raw topic still has it.
         error = EventError("publish", "refused_by_broker")
-        return self._letter_message(
-            dead_letter(record, error, ruleset=self._pipeline.ruleset, seal=None)
-        )
+        return self._letter_message(dead_letter(record, error, ruleset=ruleset, seal=None))
 
     async def _send_apart(
         self, messages: Sequence[Outgoing], producer: BatchProducer

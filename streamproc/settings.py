@@ -71,8 +71,12 @@ class TopicSettings(Section):
     """People to be deleted from the warehouse, as tokens; compacted."""
     links: str = "identity.links"
     """Links between identities, as tokens; compacted."""
+    rules: str = "streamproc.rules"
+    """Rulesets and where they take over, in one partition; compacted."""
+    status: str = "streamproc.status"
+    """What each worker says of itself, in one partition; compacted."""
     partitions: Count = 4
-    """Partitions of each topic."""
+    """Partitions of each topic, but for `rules` and `status`."""
     replication: Count = 1
     """Replicas of each partition; 3 in production."""
     raw_retention_hours: Count = 168
@@ -88,6 +92,9 @@ class RulesSettings(Section):
 
     directory: Path | None = None
     """Folder of the ruleset's YAML files; the rules shipped with the package when unset."""
+    follow: Literal["folder", "topic"] = "folder"
+    """Where a worker's rules come from, and their changes: `folder` is this worker's own affair,
+    `topic` has all workers change at the same record, by `streamproc rules publish`."""
 
 
 class KeySettings(Section):

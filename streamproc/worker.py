@@ -64,7 +64,9 @@ def build_app(settings: Settings, flow: Flow) -> faust.App:
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type] # its type knows no keyword
     async def tell(_app: Any, *sent: Any, **_: Any) -> None:
-        log.info("worker ready", partitions=sorted(tp.partition for tp in sent[0]))
+        partitions = sorted(tp.partition for tp in sent[0])
+        flow.rules.assigned(partitions)
+        log.info("worker ready", partitions=partitions)
 
     app.timer(settings.log.progress_seconds)(flow.tell_progress)
     return app

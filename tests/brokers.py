@@ -58,6 +58,8 @@ class Broker:
             dead=f"{unique}.dead",
             links=f"{unique}.links",
             deletions=f"{unique}.deletions",
+            rules=f"{unique}.rules",
+            status=f"{unique}.status",
         )
 
     def topics(self, prefix: str = "test") -> TopicSettings:

@@ -52,6 +52,8 @@ class Workplace:
             "topics_dead": self.topics.dead,
             "topics_links": self.topics.links,
             "topics_deletions": self.topics.deletions,
+            "topics_rules": self.topics.rules,
+            "topics_status": self.topics.status,
             "keys_file": self.key_file,
             "dead_letters_public_key": self.pair.public,
             "worker_group": self.group,

@@ -68,6 +68,7 @@ def _run(settings: Settings, since: Micros, until: Micros | None) -> tuple[bool,
     from streamproc.kafka.registry import wait_for_row_codec
     from streamproc.kafka.topics import wait_for_topics
     from streamproc.reprocess import reprocess
+    from streamproc.rollout import FixedRules
 
     view = View()
     pipeline = make_pipeline(settings, load_key_ring(settings), view)
@@ -78,7 +79,7 @@ def _run(settings: Settings, since: Micros, until: Micros | None) -> tuple[bool,
         signal.signal(number, lambda received, _frame: signals.append(received))
     links = LinkReader(settings.kafka.brokers, settings.topics.links, view.add)
     links.start()
-    flow = Flow(pipeline, links, settings, Output(rows, corrections=True))
+    flow = Flow(FixedRules(pipeline), links, settings, Output(rows, corrections=True))
     try:
         with RangeReader(settings.kafka.brokers, settings.topics.raw, since, until) as reader:
             return reprocess(reader, flow, settings, lambda: bool(signals)), flow

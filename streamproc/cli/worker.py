@@ -21,23 +21,27 @@ def worker(ctx: click.Context) -> None:
     keys generate`) and the topics (`streamproc topics apply`).
     """
     from streamproc import telemetry
-    from streamproc.assemble import load_key_ring, make_pipeline
+    from streamproc.assemble import Assembly, load_key_ring
     from streamproc.flow import Flow, Output
     from streamproc.identity import View
     from streamproc.kafka.links import LinkReader
     from streamproc.kafka.registry import wait_for_row_codec
     from streamproc.kafka.topics import wait_for_topics
+    from streamproc.rollout import Pipelines, start_rules
     from streamproc.worker import build_app, run_app
 
     settings = settings_of(ctx).settings
     telemetry.configure(settings.log)
     view = View()
-    pipeline = make_pipeline(settings, load_key_ring(settings), view)
+    pipelines = Pipelines(Assembly(settings, load_key_ring(settings), view).pipeline)
+    if settings.rules.follow == "topic":
+        wait_for_topics(settings)
+    rules = start_rules(settings, pipelines)
     wait_for_topics(settings)
     rows = wait_for_row_codec(settings.registry, settings.topics.load)
     links = LinkReader(settings.kafka.brokers, settings.topics.links, view.add)
     links.start()
-    flow = Flow(pipeline, links, settings, Output(rows))
+    flow = Flow(rules, links, settings, Output(rows))
     code = run_app(build_app(settings, flow), flow)
     links.stop(settings.worker.shutdown_seconds)
     sys.exit(code)

@@ -13,15 +13,18 @@ are lost without them, and 2 others found.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.util
 import logging
 import re
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import spacy
 from presidio_analyzer import EntityRecognizer
@@ -87,12 +90,14 @@ class LanguageModel:
     """Names and lemmas of batches of texts, in bounded memory."""
 
     def __init__(self, recognition: Recognition) -> None:
-        """Load what ``recognition`` names.
+        """Load what ``recognition`` names, unless it is in this process's memory already.
 
         Raises:
             ConfigError: A model or a package is not there.
         """
-        self._engine = build_language_engine(recognition)
+        shared = _shared(recognition.names, recognition.language)
+        self._lock = shared.lock
+        self._engine = _ignoring(shared.engine, recognition)
         self._recognizer: Any = build_name_recognizer(recognition)
         self._entities = sorted(recognition.entities & NAMED_ENTITIES)
         self._language = recognition.language
@@ -107,15 +112,17 @@ class LanguageModel:
         """Free, at its end, what the model keeps of the texts it reads within.
 
         Without it spaCy interns every word it ever meets. What :meth:`lemmas` returns is not to be
-        touched after the block.
+        touched after the block. The models of a process that read with the same weights wait for
+        each other here.
         """
-        with self.nlp.memory_zone():
-            yield
-        lemmatizer: Any = self.nlp.get_pipe("lemmatizer")
-        if len(lemmatizer.cache) > _LEMMATIZER_ENTRIES:  # spaCy never empties it
-            lemmatizer.cache.clear()
-        if len(self.nlp.vocab) > _VOCABULARY_ENTRIES:
-            _shrink(self.nlp.vocab)
+        with self._lock:
+            with self.nlp.memory_zone():
+                yield
+            lemmatizer: Any = self.nlp.get_pipe("lemmatizer")
+            if len(lemmatizer.cache) > _LEMMATIZER_ENTRIES:  # spaCy never empties it
+                lemmatizer.cache.clear()
+            if len(self.nlp.vocab) > _VOCABULARY_ENTRIES:
+                _shrink(self.nlp.vocab)
 
     def names(self, texts: Iterable[str]) -> Iterator[list[Finding]]:
         """Yield the named entities of each text that are wanted, in order."""
@@ -157,6 +164,37 @@ class LanguageModel:
         return Finding(result.start, result.end, result.entity_type, score, self._recognizer.name)
 
 
+class _Shared(NamedTuple):
+    engine: Any
+    lock: threading.Lock
+
+
+@lru_cache(maxsize=2)
+def _shared(names: NameModel, language: str) -> _Shared:
+    """Return the models that all of this process read with.
+
+    They take a second and 0.1 GB. A worker has a few rulesets at a time, and what one searches for
+    changes nothing in them.
+    """
+    return _Shared(
+        build_language_engine(Recognition(frozenset(), names=names, language=language)),
+        threading.Lock(),
+    )
+
+
+def _ignoring(engine: Any, recognition: Recognition) -> Any:
+    """Return ``engine``, over the same models, with the labels that ``recognition`` ignores."""
+    own = copy.copy(engine)
+    own.ner_model_configuration = copy.copy(engine.ner_model_configuration)
+    own.ner_model_configuration.labels_to_ignore = _ignored(recognition)
+    return own
+
+
+def _ignored(recognition: Recognition) -> list[str]:
+    configuration = NlpEngineProvider().nlp_configuration["ner_model_configuration"]
+    return sorted(set(configuration["labels_to_ignore"]) - recognition.entities)
+
+
 def build_language_engine(recognition: Recognition) -> Any:
     """Return Presidio's engine over the models that ``recognition`` names; downloads nothing.
 
@@ -172,7 +210,7 @@ def build_language_engine(recognition: Recognition) -> Any:
     model = recognition.names
     configuration: dict[str, Any] = dict(NlpEngineProvider().nlp_configuration)
     ner = dict(configuration["ner_model_configuration"])
-    ner["labels_to_ignore"] = sorted(set(ner["labels_to_ignore"]) - recognition.entities)
+    ner["labels_to_ignore"] = _ignored(recognition)
     name: Any = model.spacy
     if model.engine == "transformers":
         configuration["nlp_engine_name"] = model.engine
@@ -202,12 +240,15 @@ def build_name_recognizer(recognition: Recognition) -> EntityRecognizer:
     if recognition.names.engine != "gliner":
         return SpacyRecognizer(supported_entities=sorted(NAMED_ENTITIES))
     _check_installed(recognition.names)
+    return _gliner(recognition.names)
+
+
+@lru_cache(maxsize=2)
+def _gliner(names: NameModel) -> EntityRecognizer:
     try:
-        return GLiNERRecognizer(
-            entity_mapping=_GLINER_LABELS, model_name=str(recognition.names.weights)
-        )
+        return GLiNERRecognizer(entity_mapping=_GLINER_LABELS, model_name=str(names.weights))
     except (OSError, ValueError):
-        problem = _problem(str(recognition.names.weights), "cannot be loaded as a GLiNER model")
+        problem = _problem(str(names.weights), "cannot be loaded as a GLiNER model")
         raise ConfigError(problem) from None
 
 

@@ -24,6 +24,7 @@ from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from streamproc.errors import ConfigError, Problem, RetryableError
 from streamproc.kafka.clients import client_config
+from streamproc.kafka.control import RECORD_BYTES
 from streamproc.settings import Settings
 
 __all__ = [
@@ -62,6 +63,9 @@ SEAL_BYTES = 65_536
 BATCH_BYTES = 1_048_576
 """No topic takes less, however small events are: brokers hold a producer's whole batch against a
 topic's bound, and librdkafka makes batches of up to 1,000,000 bytes (``batch.size``)."""
+
+STATUS_HOURS = 24
+"""How long a worker that ended without a word is remembered."""
 
 Action: TypeAlias = Literal["none", "create", "grow", "alter", "refuse"]
 
@@ -112,9 +116,11 @@ def wanted(settings: Settings) -> tuple[Topic, ...]:
     """Return the topics that the settings ask for."""
     names, event_bytes = settings.topics, settings.limits.event_bytes
 
-    def topic(name: str, *, ordered: bool, config: Mapping[str, str]) -> Topic:
+    def topic(
+        name: str, *, ordered: bool, config: Mapping[str, str], partitions: int = names.partitions
+    ) -> Topic:
         replicas = {"min.insync.replicas": "2" if names.replication > 2 else "1"}
-        return Topic(name, names.partitions, names.replication, {**replicas, **config}, ordered)
+        return Topic(name, partitions, names.replication, {**replicas, **config}, ordered)
 
     return (
         topic(
@@ -142,6 +148,22 @@ def wanted(settings: Settings) -> tuple[Topic, ...]:
             names.deletions,
             ordered=False,  # each is carried out by itself
             config=COMPACTED,
+        ),
+        topic(
+            names.rules,
+            ordered=True,  # what is said in which order decides
+            config={**COMPACTED, "max.message.bytes": str(RECORD_BYTES)},
+            partitions=1,
+        ),
+        topic(
+            names.status,
+            ordered=False,
+            config={
+                **COMPACTED,
+                "cleanup.policy": "compact,delete",
+                "retention.ms": str(STATUS_HOURS * HOUR_MS),
+            },
+            partitions=1,
         ),
     )
 
@@ -206,8 +228,13 @@ def carry_out(admin: AdminClient, changes: Iterable[Change]) -> None:
 
 
 def wait_for_topics(settings: Settings) -> None:
-    """Return when the brokers can be reached and have every topic; says what it waits for."""
-    names = [topic.name for topic in wanted(settings)]
+    """Return when the brokers can be reached and have every topic; says what it waits for.
+
+    The topics of rules and status count where the rules come from there.
+    """
+    apart = {settings.topics.rules, settings.topics.status}
+    left_out = set() if settings.rules.follow == "topic" else apart
+    names = [topic.name for topic in wanted(settings) if topic.name not in left_out]
     admin = admin_client(settings, "topics")
     pauses = list(PAUSES_SECONDS)
     while True:

@@ -22,6 +22,8 @@ def run(broker: Broker, names: TopicSettings, *arguments: str, **variables: str)
         "STREAMPROC_TOPICS_DEAD": names.dead,
         "STREAMPROC_TOPICS_LINKS": names.links,
         "STREAMPROC_TOPICS_DELETIONS": names.deletions,
+        "STREAMPROC_TOPICS_RULES": names.rules,
+        "STREAMPROC_TOPICS_STATUS": names.status,
         **variables,
     }
     return CliRunner().invoke(main, ["topics", *arguments], env=environment)

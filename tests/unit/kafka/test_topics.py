@@ -10,7 +10,7 @@ from streamproc.kafka import topics
 from streamproc.kafka.topics import Found, Topic, compare, patiently, wanted
 from streamproc.settings import LimitSettings, Settings, TopicSettings
 
-RAW, LOAD, DEAD, LINKS, DELETIONS = wanted(Settings())
+RAW, LOAD, DEAD, LINKS, DELETIONS, RULES, STATUS = wanted(Settings())
 
 
 def as_asked(topic: Topic) -> Found:
@@ -21,10 +21,9 @@ def found(*topics: Found) -> dict[str, Found]:
     return {each.name: each for each in topics}
 
 
-def test_five_topics_of_the_settings_names() -> None:
-    settings = Settings(
-        topics=TopicSettings(raw="a", load="b", dead="c", links="d", deletions="e", partitions=7)
-    )
+def test_topics_of_the_settings_names_those_about_rules_with_one_partition() -> None:
+    names = {"raw": "a", "load": "b", "dead": "c", "links": "d", "deletions": "e"}
+    settings = Settings(topics=TopicSettings(**names, rules="f", status="g", partitions=7))
 
     assert [(topic.name, topic.partitions) for topic in wanted(settings)] == [
         ("a", 7),
@@ -32,13 +31,16 @@ def test_five_topics_of_the_settings_names() -> None:
         ("c", 7),
         ("d", 7),
         ("e", 7),
+        ("f", 1),
+        ("g", 1),
     ]
 
 
-def test_links_and_deletions_are_compacted_and_the_others_kept_as_long_as_the_settings_say() -> (
+def test_what_says_how_things_are_is_compacted_and_the_rest_kept_as_long_as_the_settings_say() -> (
     None
 ):
-    for topic in (LINKS, DELETIONS):
+    assert STATUS.config["cleanup.policy"] == "compact,delete"
+    for topic in (LINKS, DELETIONS, RULES):
         assert topic.config["cleanup.policy"] == "compact"
         assert "retention.ms" not in topic.config
     assert RAW.config["retention.ms"] == str(168 * 3_600_000)

@@ -1,0 +1,254 @@
+"""A worker's rules from the topic of rules.
+
+Why all workers switch at the same record is told in the package's docstring; this is the worker's
+half of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from streamproc.errors import ConfigError, Problem, RetryableError
+from streamproc.events import Record
+from streamproc.kafka.control import LogReader, LogRecord
+from streamproc.pipeline import Pipeline
+from streamproc.rollout.in_force import Part, records_of
+from streamproc.rollout.ledger import Ledger, Piece, Try
+from streamproc.rollout.pipelines import Pipelines
+from streamproc.rollout.records import Published, decode
+from streamproc.rollout.reporter import Reporter
+from streamproc.rollout.status import PartitionStatus, WorkerStatus
+
+__all__ = ["Channel", "TopicRules"]
+
+log = structlog.get_logger()
+
+FIRST_SECONDS: Final = 5.0
+"""How often a worker that waits for the first ruleset of all looks again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Who follows what.
+
+    Attributes:
+        worker: The worker's name, one of a kind.
+        version: Of streamproc.
+        brokers: Comma-separated ``host:port``.
+        raw: The topic whose records are decided about.
+        rules: The topic of rules.
+        status: The topic of status.
+        patience_seconds: How long a broker that is away is waited for.
+    """
+
+    worker: str
+    version: str
+    brokers: str
+    raw: str
+    rules: str
+    status: str
+    patience_seconds: float
+
+
+class TopicRules:
+    """Rules in force by the topic of rules; see :class:`.in_force.RulesInForce`."""
+
+    def __init__(self, channel: Channel, pipelines: Pipelines) -> None:
+        """Prepare the threads."""
+        self._channel = channel
+        self._pipelines = pipelines
+        self._lock = threading.Lock()
+        self._ledger = Ledger(channel.raw)
+        self._waiting: list[tuple[set[Try], Future[None]]] = []
+        self._partitions: dict[int, PartitionStatus] = {}
+        self._live = False
+        self._read = 0
+        self._ignored = 0
+        self._refused = 0
+        self._longest_wait = 0.0
+        self._reader = LogReader(channel.brokers, channel.rules, self._take)
+        topics = (channel.rules, channel.status)
+        self._reporter = Reporter(channel.worker, channel.brokers, topics, self)
+
+    def start(self) -> None:
+        """Return when the ruleset that took over last is ready; waits for the first of all.
+
+        Raises:
+            RetryableError: The brokers do not answer.
+            ConfigError: That ruleset cannot be used here.
+        """
+        self._reader.start()
+        while (latest := self._latest()) is None:
+            log.warning(
+                "no ruleset has been published, waiting for `streamproc rules publish`",
+                topic=self._channel.rules,
+            )
+            time.sleep(FIRST_SECONDS)
+        self._pipelines.of(latest).result()
+        self._live = True
+        for published in self._not_yet_in_force(latest):
+            self._prepare(published)
+        self._reporter.start()
+
+    async def split(self, records: Sequence[Record]) -> Sequence[Part]:
+        """Return ``records`` by the rulesets in force for them.
+
+        Raises:
+            RetryableError: The topic of rules cannot be read to its end.
+            ConfigError: A ruleset in force cannot be used here.
+        """
+        began = time.monotonic()
+        await self._settled()
+        partition, first = records[0].origin.partition, records[0].origin.offset
+        following = records[-1].origin.offset + 1
+        with self._lock:
+            pieces = self._ledger.pieces(partition, first, following)
+            made = [self._pipelines.of(self._published(piece)) for piece in pieces]
+            self._partitions[partition] = PartitionStatus(
+                offset=following, ruleset=pieces[-1].ruleset
+            )
+        parts = [
+            Part(await asyncio.shield(asyncio.wrap_future(pipeline)), records_of(piece, records))
+            for piece, pipeline in zip(pieces, made, strict=True)
+        ]
+        self._longest_wait = max(time.monotonic() - began, self._longest_wait)
+        return [part for part in parts if part.records]
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """Take note of what is said of partitions in the status."""
+        with self._lock:
+            known = self._partitions
+            self._partitions = {each: known.get(each, PartitionStatus()) for each in partitions}
+
+    def progress(self) -> Mapping[str, object]:
+        """Return the ruleset that took over last, and what was refused."""
+        with self._lock:
+            return {
+                "ruleset": self._ledger.latest,
+                "rules_refused": self._refused,
+                "rules_ignored": self._ignored,
+            }
+
+    def close(self) -> None:
+        """Say goodbye, end the threads."""
+        self._reporter.stop()
+        self._reader.stop(self._channel.patience_seconds)
+        self._pipelines.close()
+
+    # -- what the reporter asks -------------------------------------------------------------------
+
+    def undecided(self) -> Sequence[Try]:
+        """Return the tries without an outcome."""
+        with self._lock:
+            return self._ledger.undecided
+
+    def status(self) -> WorkerStatus:
+        """Return what is to be said of this worker now; the longest wait begins anew."""
+        states = self._pipelines.states()
+        with self._lock:
+            wait, self._longest_wait = self._longest_wait, 0.0
+            return WorkerStatus(
+                worker=self._channel.worker,
+                version=self._channel.version,
+                topic=self._channel.raw,
+                partitions={str(number): each for number, each in self._partitions.items()},
+                rulesets={str(number): state for number, state in states.items()},
+                read=self._read,
+                ignored=self._ignored,
+                refused=self._refused,
+                wait_ms=round(wait * 1_000),
+            )
+
+    # -- the log ----------------------------------------------------------------------------------
+
+    def _take(self, record: LogRecord) -> None:
+        statement = decode(record.value)
+        with self._lock:
+            self._read = record.offset + 1
+            if statement is None:
+                self._ignored += 1
+            elif self._ledger.apply(statement) and isinstance(statement, Published) and self._live:
+                self._prepare(statement)
+            settled = self._settle()
+        for future in settled:
+            future.set_result(None)
+        if statement is None and self._ignored == 1:
+            log.error(
+                "record of the topic of rules is no statement, ignored; told once",
+                offset=record.offset,
+            )
+        self._reporter.wake()
+
+    def _prepare(self, published: Published) -> None:
+        """Have ``published`` made ready, and say how that went."""
+
+        def told(made: Future[Pipeline]) -> None:
+            error = None if made.cancelled() else made.exception()
+            if isinstance(error, ConfigError):
+                self._refused += 1
+                problems = [str(problem) for problem in error.problems]
+                log.error(
+                    "ruleset cannot be used here, the one in force stays",
+                    ruleset=published.id,
+                    problems=problems,
+                )
+            self._reporter.wake()
+
+        self._pipelines.of(published).add_done_callback(told)
+
+    def _settle(self) -> list[Future[None]]:
+        undecided = set(self._ledger.undecided)
+        settled = [future for tries, future in self._waiting if not tries & undecided]
+        self._waiting = [each for each in self._waiting if each[0] & undecided]
+        return settled
+
+    async def _settled(self) -> None:
+        """Return when all tries that were begun before this call have an outcome."""
+        patience = self._channel.patience_seconds
+        try:
+            async with asyncio.timeout(2 * patience):
+                await asyncio.wrap_future(self._reader.caught_up(patience))
+                if (outcomes := self._outcomes()) is not None:
+                    await asyncio.wrap_future(outcomes)
+        except TimeoutError:
+            raise RetryableError("the topic of rules could not be read to its end") from None
+
+    def _outcomes(self) -> Future[None] | None:
+        with self._lock:
+            if not (tries := set(self._ledger.undecided)):
+                return None
+            future: Future[None] = Future()
+            future.set_running_or_notify_cancel()
+            self._waiting.append((tries, future))
+            return future
+
+    def _latest(self) -> Published | None:
+        patience = self._channel.patience_seconds
+        self._reader.caught_up(patience).result(2 * patience)
+        with self._lock:
+            latest = self._ledger.latest
+            return None if latest is None else self._published_as(latest)
+
+    def _not_yet_in_force(self, latest: Published) -> Sequence[Published]:
+        with self._lock:
+            given_up = {each.id for each in self._ledger.aborts if each.attempt == 0}
+            newer = (number for number in self._ledger.rulesets if number > latest.id)
+            return [self._ledger.rulesets[number] for number in newer if number not in given_up]
+
+    def _published(self, piece: Piece) -> Published:
+        assert piece.ruleset is not None, "a worker starts when there is a first ruleset"
+        return self._published_as(piece.ruleset)
+
+    def _published_as(self, number: int) -> Published:
+        if (published := self._ledger.rulesets.get(number)) is not None:
+            return published
+        told = f"ruleset {number} is in force, and cannot be read here; another version wrote it"
+        raise ConfigError(Problem(self._channel.rules, "", told))
