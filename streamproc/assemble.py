@@ -152,6 +152,14 @@ class Assembly:
         """Return a pipeline of ``ruleset``; takes seconds the first time, for the models.
 
         Raises:
+            ConfigError: As :meth:`parts`.
+        """
+        return Pipeline(self.parts(ruleset))
+
+    def parts(self, ruleset: Ruleset) -> Parts:
+        """Return the parts of a pipeline of ``ruleset``, for who looks into it.
+
+        Raises:
             ConfigError: The ruleset asks for something that this installation has not, such as a
                 model or a store of people's keys.
         """
@@ -159,17 +167,15 @@ class Assembly:
         detector = self._detector(ruleset)
         fingerprint = _row_fingerprint(ruleset, detector.fingerprint, self._plan)
         memo = Memo(settings.worker.memo_entries)
-        return Pipeline(
-            Parts(
-                limits=make_limits(settings),
-                sites=ScopedSites(ruleset, key_words, detector.question, memo),
-                detector=detector,
-                redactor=Redactor(_tokens(settings, self._ring, ruleset), fingerprint),
-                view=self._view,
-                seal=self._seal,
-                ruleset=fingerprint,
-                plan=self._plan,
-            )
+        return Parts(
+            limits=make_limits(settings),
+            sites=ScopedSites(ruleset, key_words, detector.question, memo),
+            detector=detector,
+            redactor=Redactor(_tokens(settings, self._ring, ruleset), fingerprint),
+            view=self._view,
+            seal=self._seal,
+            ruleset=fingerprint,
+            plan=self._plan,
         )
 
     def _detector(self, ruleset: Ruleset) -> Detector:

@@ -35,7 +35,7 @@ from streamproc.redact.survey import Leaf, Opened, Survey, text_of
 from streamproc.redact.tokens import Tokens
 from streamproc.rules import Action, Drop, DropEvent, Redact
 
-__all__ = ["Redactor"]
+__all__ = ["Redactor", "beside_written", "would_merge"]
 
 Findings = Sequence[Finding]
 Piece = tuple[int, int, str]
@@ -198,7 +198,7 @@ class _Work:
                 return self._own_id(site, text, answer), False
             if site.whole is not None:
                 return self._of_whole(site.whole, text), depends_on_subject(site.whole.operator)
-            if site.role == "identifier" and _would_merge(site, text, answer.findings):
+            if site.role == "identifier" and would_merge(site, text, answer.findings):
                 return self._identifier(text, answer.findings), False
         return self._of_findings(site, text, answer.findings)
 
@@ -208,7 +208,7 @@ class _Work:
         """Return the text without its findings, and with ``beside`` in it; and if for one alone."""
         pieces, entries = list(beside), []
         by_subject = dropped = False
-        for finding in _beside_written(text, findings):
+        for finding in beside_written(text, findings):
             action = site.policy.action(finding, text)
             if isinstance(action.operator, DropEvent):
                 raise EventDroppedError(action.rule)
@@ -360,7 +360,7 @@ def _around(findings: Findings, pieces: Sequence[Piece]) -> tuple[list[Finding],
     return covering, beside
 
 
-def _would_merge(site: Site, text: str, findings: Findings) -> bool:
+def would_merge(site: Site, text: str, findings: Findings) -> bool:
     """Return whether rewriting the findings of an id could make it the same as another one."""
     operators = [site.policy.action(finding, text).operator for finding in findings]
     if any(isinstance(operator, Drop | DropEvent) for operator in operators):
@@ -368,7 +368,7 @@ def _would_merge(site: Site, text: str, findings: Findings) -> bool:
     return not all(map(keeps_apart, operators))
 
 
-def _beside_written(text: str, findings: Findings) -> Iterator[Finding]:
+def beside_written(text: str, findings: Findings) -> Iterator[Finding]:
     """Yield ``findings`` without what redaction wrote before: only what is beside it is left."""
     if not may_hold_written(text):
         yield from findings

@@ -43,21 +43,28 @@ class Narrowing(NamedTuple):
 
     def takes(self, finding: Finding, text: str) -> bool:
         """Return whether the rule decides ``finding``, which is in ``text``."""
-        if not self.minimum_score <= finding.score <= self.maximum_score:
-            return False
+        return self.failed(finding, text) is None
+
+    def failed(self, finding: Finding, text: str) -> str | None:
+        """Return the key of the first test that ``finding`` fails; None if it passes all."""
+        if finding.score < self.minimum_score:
+            return "minimum_score"
+        if finding.score > self.maximum_score:
+            return "maximum_score"
         found = text[finding.start : finding.end]
         if finding.step == "url":
             found = unquote(found)
         if self.texts is not None and found.casefold() not in self.texts:
-            return False
+            return "texts"
         if self.matching is not None and not self.matching.search(found[:LONGEST_MATCHED]):
-            return False
+            return "matching"
         if self.near is None:
-            return True
+            return None
         before = text[max(0, finding.start - CLOSE_BY) : finding.start]
-        return bool(
-            self.near.search(before) or self.near.search(text, finding.end, finding.end + CLOSE_BY)
+        close = self.near.search(before) or self.near.search(
+            text, finding.end, finding.end + CLOSE_BY
         )
+        return None if close else "near"
 
 
 def _words(words: frozenset[str]) -> regex.Pattern[str]:

@@ -55,18 +55,20 @@ class LeafPolicy:
     """What the ruleset says about one field.
 
     Attributes:
+        rules: The rules that speak of the field, in their order.
         whole: What is done with the whole value, unsearched; None to search it.
         without: The steps that are not taken in the search.
     """
 
-    __slots__ = ("_actions", "_chosen", "_narrowed", "_ruleset", "whole", "without")
+    __slots__ = ("_actions", "_chosen", "_narrowed", "_ruleset", "rules", "whole", "without")
 
     def __init__(self, ruleset: Ruleset, matching: Iterable[Rule]) -> None:
         """Decide by ``matching``, the rules that speak of the field, in their order."""
         chosen: list[Rule] = []
+        self.rules = tuple(matching)
         self.whole: Action | None = None
         without: frozenset[str] | None = None
-        for rule in matching:
+        for rule in self.rules:
             if rule.without is not None:
                 without = rule.without if without is None else without
             elif rule.entity is None:

@@ -22,6 +22,9 @@ Active: TypeAlias = int
 """The rules in force: bit ``i`` is set for the rule of index ``i``. A number, because it is hashed
 for every event."""
 
+Kind: TypeAlias = tuple[str, str | None, str, str | None]
+"""What all but conditions depend on: an event's topic, source, type and name."""
+
 KEPT = 10_000
 """Most kinds of events whose rules are remembered; names of events come from outside."""
 
@@ -49,17 +52,14 @@ class Scope:
             re.compile("|".join(map(translate, rule.events))) if rule.events else None
             for rule in rules
         ]
-        self._left: dict[tuple[str, object, str, object], Left] = {}
+        self._left: dict[Kind, Left] = {}
 
     def active(self, event: Event) -> Active:
         """Return the rules in force for ``event``."""
         if not self._scoped:
             return self._everything
         body = event.body
-        source, name = body.get("writeKey"), body.get(NAMED.get(event.type, ""))
-        source = source if isinstance(source, str) else None
-        name = name if isinstance(name, str) else None
-        kind = (event.origin.topic, source, event.type, name)
+        kind = _kind_of(event)
         left = self._left.get(kind)
         if left is None:
             left = self._leave(*kind)
@@ -73,21 +73,43 @@ class Scope:
                 active |= bit
         return active
 
+    def failed(self, index: int, event: Event) -> str | None:
+        """Return the key by which the rule of ``index`` is not in force; None where it is."""
+        failed = self._failed(index, *_kind_of(event))
+        if failed is not None:
+            return failed
+        test = self._tests[index]
+        return None if test is None or test(event.body) else "when"
+
     def _leave(self, topic: str, source: str | None, kind: str, name: str | None) -> Left:
-        reached = [
-            index
-            for index, rule in enumerate(self._rules)
-            if (not rule.topics or topic in rule.topics)
-            and (not rule.sources or source in rule.sources)
-            and (not rule.types or kind in rule.types)
-            and self._is_named(index, name)
-        ]
+        indexes = range(len(self._rules))
+        reached = [i for i in indexes if self._failed(i, topic, source, kind, name) is None]
         tests = self._tests
         return Left(
             sum(1 << index for index in reached if tests[index] is None),
             [(1 << index, test) for index in reached if (test := tests[index]) is not None],
         )
 
-    def _is_named(self, index: int, name: str | None) -> bool:
-        pattern = self._names[index]
-        return pattern is None or (name is not None and pattern.match(name) is not None)
+    def _failed(
+        self, index: int, topic: str, source: str | None, kind: str, name: str | None
+    ) -> str | None:
+        rule, pattern = self._rules[index], self._names[index]
+        if rule.topics and topic not in rule.topics:
+            return "topics"
+        if rule.sources and source not in rule.sources:
+            return "sources"
+        if rule.types and kind not in rule.types:
+            return "types"
+        named = pattern is None or (name is not None and pattern.match(name) is not None)
+        return None if named else "events"
+
+
+def _kind_of(event: Event) -> Kind:
+    body = event.body
+    source, name = body.get("writeKey"), body.get(NAMED.get(event.type, ""))
+    return (
+        event.origin.topic,
+        source if isinstance(source, str) else None,
+        event.type,
+        name if isinstance(name, str) else None,
+    )
