@@ -238,7 +238,7 @@ def _print_status(found: LoadStatus) -> None:
     if (last := fields["last_batch"]) is not None:
         told = f"Last batch: {counted(last['events'], 'event')} at {last['loaded_at']} by"
         click.echo(
-            f"{told} {last['loader']}, {last['seconds']:.1f} s; received up to"
+            f"{told} {last['loader']}, {last['seconds']:.2f} s; received up to"
             f" {fields['received_up_to'] or 'no time'}."
         )
     lag = fields["lag_seconds"]

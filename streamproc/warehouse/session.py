@@ -191,7 +191,8 @@ class Session:
             self._hear()
         self._intake.drop(found)
         self._unknown -= found
-        log.info("partitions revoked", partitions=_numbers(found))
+        topics = sorted({place.topic for place in found})
+        log.info("partitions revoked", topics=topics, partitions=_numbers(found))
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -276,7 +277,8 @@ class Session:
             log.warning("a batch is loaded that the warehouse did not acknowledge")
             self._done(doubtful)
         if moved := pending.moved(offsets):
-            log.warning("partitions were moved on by another loader", partitions=_numbers(moved))
+            told = [f"{topic}[{partition}]" for topic, partition in moved]
+            log.warning("partitions were moved on by another loader", partitions=told)
             self._intake.drop(moved)
             self._unknown.update(moved)
         for source in self._sources:
@@ -401,8 +403,8 @@ def _look(sink: Sink) -> View:
     return View(sink.offsets(), sink.schema())
 
 
-def _numbers(places: Iterable[Place]) -> list[str]:
-    return sorted(f"{topic}[{partition}]" for topic, partition in places)
+def _numbers(places: Iterable[Place]) -> list[int]:
+    return sorted(place.partition for place in places)
 
 
 def _keys(progress: Progress) -> dict[str, float]:
