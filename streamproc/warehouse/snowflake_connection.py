@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ class Session:
         """Keep ``settings``, which have been checked; connect to nothing yet."""
         self._settings = settings
         self._connection: snowflake.connector.SnowflakeConnection | None = None
+        self._lock = threading.Lock()
         # The client logs requests that went wrong, with the values bound to them.
         logging.getLogger("snowflake.connector").setLevel(logging.CRITICAL)
 
@@ -103,9 +105,10 @@ class Session:
             ConfigError: Snowflake does not accept who logs in.
             RetryableError: Snowflake is not there.
         """
-        if self._connection is None:
-            self._connection = _connect(self._settings)
-        return self._connection
+        with self._lock:
+            if self._connection is None:
+                self._connection = _connect(self._settings)
+            return self._connection
 
     def run(self, name: str, sql: str, parameters: Sequence[Any] = ()) -> Answer:
         """Carry out one statement, once.
@@ -140,7 +143,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 - the client raises KeyError and requests' own too
             failed = StatementError(name, error)
         if not failed.answered:
-            self.drop()
+            self._drop(connection)
         raise failed
 
     @contextmanager
@@ -168,9 +171,15 @@ class Session:
 
     def drop(self) -> None:
         """Throw the session away, and with it the transaction that it may have open."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close(retry=False)
+        if self._connection is not None:
+            self._drop(self._connection)
+
+    def _drop(self, connection: snowflake.connector.SnowflakeConnection) -> None:
+        with self._lock:
+            # Another thread may be on a new one already.
+            if self._connection is connection:
+                self._connection = None
+        connection.close(retry=False)
 
 
 def check_settings(settings: SnowflakeSettings) -> None:
