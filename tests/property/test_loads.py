@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from postgres_server import binaries, postgres_server
+from pydantic import SecretStr
 from warehouse_batches import HOUR, NOW, Event, deletion, load
 
 from streamproc.events import Json
 from streamproc.settings import LoaderSettings
 from streamproc.warehouse.duckdb import DuckDBSink, open_duckdb
+from streamproc.warehouse.expressions import micros
+from streamproc.warehouse.postgres import PostgresSink, open_postgres
 from streamproc.warehouse.sink import Deletion, Mode
 from streamproc.warehouse.standard import TABLES
+from streamproc.warehouse.statements import Statement
+
+SQLSink: TypeAlias = DuckDBSink | PostgresSink
 
 WINDOW = 168 * HOUR
 TOKENS = ("user_id", "anonymous_id", "identity_id")
@@ -123,12 +130,13 @@ def events(mode: Mode) -> st.SearchStrategy[Event]:
 
 
 def tidied(event: Event, mode: Mode) -> Event:
-    fields: Mapping[str, Json] = event.fields
-    if mode == "append":
-        fields = {"n": ord(event.id), "m": event.received_at}
-    table = event.table if event.type == "track" else None
-    values = {name: getattr(event, name) for name in event.__dataclass_fields__}
-    return Event(**{**values, "table": table, "fields": fields})
+    told = replace(event, table=event.table if event.type == "track" else None)
+    if mode != "append":
+        return told
+    # Copies of an event are all kept here, and are of the same person.
+    user = {"a": "u1", "b": "u2"}.get(event.id)
+    fields: Mapping[str, Json] = {"n": ord(event.id), "m": event.received_at}
+    return replace(told, user_id=user, anonymous_id=None, identity_id=None, fields=fields)
 
 
 def batches(mode: Mode) -> st.SearchStrategy[list[tuple[list[Event], list[Deletion]]]]:
@@ -138,30 +146,45 @@ def batches(mode: Mode) -> st.SearchStrategy[list[tuple[list[Event], list[Deleti
     return st.lists(one, min_size=1, max_size=5)
 
 
-@pytest.fixture(scope="module")
-def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBSink]:
-    file: Path = tmp_path_factory.mktemp("loads") / "warehouse.duckdb"
-    opened = open_duckdb(LoaderSettings(duckdb_file=file))
-    yield opened
-    opened.close()
+@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+def sink(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SQLSink]:
+    if request.param == "duckdb":
+        file = tmp_path_factory.mktemp("loads") / "warehouse.duckdb"
+        with closing(open_duckdb(LoaderSettings(duckdb_file=file))) as opened:
+            yield opened
+    elif (programs := binaries()) is None:
+        pytest.skip("PostgreSQL is not installed")
+    else:
+        with postgres_server(programs) as url:
+            set_up = LoaderSettings(postgres_url=SecretStr(url))
+            with closing(open_postgres(set_up)) as connected:
+                yield connected
 
 
-def emptied(sink: DuckDBSink) -> DuckDBSink:
-    for table in [*sink.schema(), "streamproc_messages", "streamproc_deletions"]:
-        sink._connection.execute(f'DELETE FROM "{table}"')
+def asked(sink: SQLSink, query: str) -> list[tuple[Any, ...]]:
+    with sink._transaction():
+        return sorted(sink.fetch(Statement("asked", query)), key=str)
+
+
+def emptied(sink: SQLSink) -> SQLSink:
+    tables = [*sink.schema(), "streamproc_messages", "streamproc_deletions"]
+    with sink._transaction():
+        for table in tables:
+            sink.run(Statement("empty", f'DELETE FROM "{table}"'))
     return sink
 
 
-def stored(sink: DuckDBSink) -> dict[str, list[tuple[Any, ...]]]:
+def stored(sink: SQLSink) -> dict[str, list[tuple[Any, ...]]]:
     found = {}
+    known = sink.schema()
     for table, rows in sink.counts().items():
-        known = sink.schema().get(table, {})
-        columns = ["id", "epoch_us(received_at)"]
+        columns = ["id", micros(sink.dialect, "received_at")]
         if table not in ("tracks", "streamproc_messages"):
-            columns += [name if name in known else "NULL" for name in ("n", "m")]
+            columns += [name if name in known.get(table, {}) else "NULL" for name in ("n", "m")]
         if rows:
-            query = f'SELECT {", ".join(columns)} FROM "{table}"'
-            found[table] = sorted(sink._connection.execute(query).fetchall(), key=str)
+            found[table] = asked(sink, f'SELECT {", ".join(columns)} FROM "{table}"')
     return found
 
 
@@ -171,7 +194,7 @@ def stored(sink: DuckDBSink) -> dict[str, list[tuple[Any, ...]]]:
 )
 @given(data=st.data())
 def test_the_warehouse_holds_what_its_batches_mean(
-    sink: DuckDBSink, mode: Mode, data: st.DataObject
+    sink: SQLSink, mode: Mode, data: st.DataObject
 ) -> None:
     model = Model()
     emptied(sink)
@@ -182,7 +205,7 @@ def test_the_warehouse_holds_what_its_batches_mean(
         replaced = result.replaced + result.duplicates + result.rows
         assert replaced <= len(events_)
     people = "SELECT user_id, anonymous_id, identity_id FROM streamproc_messages"
-    left = {token for row in sink._connection.execute(people).fetchall() for token in row}
+    left = {token for row in asked(sink, people) for token in row}
     held = [line.event for line in model.lines if line.event is not None]
     assert left - {None} <= {getattr(event, token) for event in held for token in TOKENS}
 
@@ -191,7 +214,7 @@ def test_the_warehouse_holds_what_its_batches_mean(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
-def test_the_order_of_identifies_does_not_matter(sink: DuckDBSink, data: st.DataObject) -> None:
+def test_the_order_of_identifies_does_not_matter(sink: SQLSink, data: st.DataObject) -> None:
     traits = st.fixed_dictionaries({"n": st.none() | st.integers(0, 9), "m": st.none() | st.text()})
     told = [
         Event(f"i{number}", "identify", None, NOW + moment, "u", fields=fields)
@@ -205,6 +228,5 @@ def test_the_order_of_identifies_does_not_matter(sink: DuckDBSink, data: st.Data
         size = data.draw(st.integers(1, 8))
         for start in range(0, len(order), size):
             load(sink, order[start : start + size])
-        query = "SELECT * EXCLUDE (received_at, uuid_ts), epoch_us(received_at) FROM users"
-        found.append(sink._connection.execute(query).fetchall())
+        found.append(stored(sink)["users"])
     assert found[0] == found[1]
