@@ -1,6 +1,27 @@
 """The language of rulesets, version 1, as pydantic models: what may stand in the YAML file.
 
 What a rule can do with a value is in :mod:`.operators`.
+
+Order and precedence, for each field of an event, by the rules that are in force for the event
+(``topics``, ``sources``, ``types``, ``events`` and ``when`` all say so) and that name the field:
+
+1. The first rule with ``entity`` decides the whole value. Nothing in it is searched, so no other
+   rule and none of ``operators`` has a say there or below.
+2. Else it is searched, but for the steps that the first rule with ``without`` leaves out. Of later
+   rules with ``without`` there nothing counts: steps are not added up.
+3. Each finding is decided by the first rule with ``entities`` that has its entity among them and
+   takes it (``texts``, ``matching``, ``near``, ``minimum_score``, ``maximum_score``).
+4. What no rule takes, ``operators`` decides: by entity, else by group, else ``default``.
+
+So rules of one kind are read from top to bottom, exceptions first, and the first that matches ends
+the search for one; rules of different kinds may stand in any order::
+
+    rules:
+      - {name: support, fields: ["**.email"], entity: EMAIL_ADDRESS, when: …, operator: encrypt}
+      - {name: emails, fields: ["**.email"], entity: EMAIL_ADDRESS, operator: hash}
+
+There is no key to go on after a match, and none to stop earlier: a field would then have two
+operators, and which of them a row went through could not be read from its manifest.
 """
 
 from __future__ import annotations
@@ -10,20 +31,21 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from streamproc.detect.definitions import Definition
 from streamproc.detect.evidence import EVIDENT
 from streamproc.events import EventType
 from streamproc.expected import ENTITY, NAME
+from streamproc.rules.beside import Beside
 from streamproc.rules.conditions import Condition, Expression, Texts
 from streamproc.rules.document import nearest
 from streamproc.rules.load_recognizers import Recognizers
 from streamproc.rules.operators import Hash, Keep, Operator, Statement
-from streamproc.rules.paths import WrittenPath
+from streamproc.rules.paths import WrittenField
 from streamproc.rules.presidio import SEARCHABLE as OF_PRESIDIO
 
 __all__ = [
@@ -32,6 +54,7 @@ __all__ = [
     "STEPS",
     "Rule",
     "Ruleset",
+    "Severity",
 ]
 
 LANGUAGE_VERSION = 1
@@ -45,8 +68,12 @@ of fields are evidence of."""
 T = TypeVar("T")
 
 
+def _beside(info: ValidationInfo) -> Beside:
+    return info.context if isinstance(info.context, Beside) else Beside()
+
+
 def _recognizers(info: ValidationInfo) -> Recognizers:
-    return info.context if isinstance(info.context, Recognizers) else Recognizers()
+    return _beside(info).recognizers
 
 
 def _searchable(name: str, info: ValidationInfo) -> str:
@@ -114,6 +141,19 @@ def _step(name: str) -> str:
     return name
 
 
+def _listed(written: object, info: ValidationInfo) -> object:
+    """Return the texts of ``{file: …}``, and anything else as it is."""
+    if not isinstance(written, dict):
+        return written
+    name = written.get("file")
+    if len(written) > 1 or not isinstance(name, str):
+        raise PydanticCustomError("texts_file", "expected a list, or the name of a file as file")
+    try:
+        return _beside(info).texts(name)
+    except ValueError as error:
+        raise PydanticCustomError("texts_file", "{reason}", {"reason": str(error)}) from None
+
+
 Name = Annotated[str, Field(pattern=NAME)]
 Entity = Annotated[str, Field(pattern=ENTITY)]
 Entities = Annotated[
@@ -122,6 +162,9 @@ Entities = Annotated[
     AfterValidator(_spelled_out),
 ]
 """Entities, and groups in the place of theirs."""
+Listed = Annotated[Texts, BeforeValidator(_listed)]
+"""Texts, or the file that holds them, one a line."""
+Severity: TypeAlias = Literal["low", "medium", "high"]
 Score = Annotated[float, Field(ge=0, le=1)]
 Names = Annotated[frozenset[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
@@ -131,7 +174,9 @@ class Rule(Statement):
 
     name: Name
     """Stands in manifests and in the counts of dropped events."""
-    fields: Annotated[tuple[WrittenPath, ...], Field(min_length=1)]
+    severity: Severity = "medium"
+    """How bad it is if what it decides is passed on: said beside it wherever that may happen."""
+    fields: Annotated[tuple[WrittenField, ...], Field(min_length=1)]
     """The fields it speaks of; see :mod:`.paths`."""
     topics: Names | None = None
     """Only events of these topics."""
@@ -153,14 +198,14 @@ class Rule(Statement):
     entities: Entities | None = None
     """The findings it decides; the others of the field go to later rules and to ``operators``."""
 
-    texts: Texts | None = None
+    texts: Listed | None = None
     """Of these findings, only those that read so, whatever their case: with `keep`, a list of what
-    may stay."""
+    may stay. A list, or `{file: own_addresses.txt}` beside the ruleset, with one text a line."""
     matching: Expression | None = None
     """Of these findings, only those in whose text this regular expression is found."""
-    near: Texts | None = None
+    near: Listed | None = None
     """Of these findings, only those with one of these words or phrases close by in the text, at
-    most 50 characters before or after them."""
+    most 50 characters before or after them. A list, or a file as for `texts`."""
     minimum_score: Score | None = None
     """Of these findings, only those with this score or a higher one."""
     maximum_score: Score | None = None
@@ -231,8 +276,8 @@ class Ruleset(Statement):
 
     def model_post_init(self, context: object) -> None:
         """Keep the recognizers there are: a copy may search for other entities."""
-        if isinstance(context, Recognizers):
-            self._recognizers = context
+        if isinstance(context, Beside):
+            self._recognizers = context.recognizers
 
     @property
     def recognizers(self) -> tuple[Definition, ...]:

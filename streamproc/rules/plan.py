@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
 from streamproc.events import Finding
+from streamproc.rules.automaton import Keys, State, advanced, closed
 from streamproc.rules.language import Rule, Ruleset
 from streamproc.rules.narrowing import Narrowing
 from streamproc.rules.operators import Operator
-from streamproc.rules.paths import ANY, ANY_DEPTH, letters_of
 
 __all__ = ["Action", "Field", "LeafPolicy", "Plan", "Policies"]
 
@@ -35,9 +35,6 @@ GENERIC_WORDS = frozenset(
 )
 """Keys that say nothing alone: ``phone.number`` is about a phone, ``driver.name`` about a person,
 which the key above says."""
-
-State = frozenset[tuple[int, tuple[str, ...]]]
-"""For each rule that may still match: its index and the steps that are left."""
 
 
 class Action(NamedTuple):
@@ -113,13 +110,14 @@ class Field(NamedTuple):
         plain: Whether its key is a plain word, which cannot be personal data itself.
         context: The words of its key, lower case, that may say what its value is; those of the key
             above it too, where its own is generic.
-        state: Where the automaton is.
+        state: Where the automaton is: the index of each rule that may still match, and the steps
+            that are left.
     """
 
     policy: LeafPolicy
     plain: bool
     context: tuple[str, ...]
-    state: State
+    state: State[int]
 
 
 class Plan:
@@ -149,10 +147,10 @@ class Plan:
             for index, rule in enumerate(ruleset.rules)
             if active is None or active >> index & 1
         ]
-        self._named = {step for _, rule in rules for path in rule.fields for step in path.steps}
-        self._next: dict[tuple[State, str], State] = {}
+        self._keys = Keys(path for _, rule in rules for path in rule.fields)
+        self._next: dict[tuple[State[int], frozenset[str]], State[int]] = {}
         start = frozenset((index, path.steps) for index, rule in rules for path in rule.fields)
-        self.root = self._field(_closed(start), plain=True, context=())
+        self.root = self._field(closed(start), plain=True, context=())
 
     def below(self, field: Field, key: str) -> Field:
         """Return the field ``key`` of ``field``."""
@@ -160,7 +158,7 @@ class Plan:
         words = self._words(spoken)
         if all(word in GENERIC_WORDS or word.isdigit() for word in words):
             words = (*field.context, *words)
-        state = self._after(field.state, letters_of(spoken))
+        state = self._after(field.state, self._keys.steps(spoken))
         return self._field(state, plain=PLAIN_KEY.fullmatch(key) is not None, context=words)
 
     def policy(self, path: Iterable[str | int]) -> LeafPolicy:
@@ -171,46 +169,19 @@ class Plan:
                 field = self.below(field, step)
         return field.policy
 
-    def _after(self, state: State, letters: str) -> State:
+    def _after(self, state: State[int], named: frozenset[str]) -> State[int]:
         # All keys that no rule names are one key to the automaton, so there are few steps to know.
-        letters = letters if letters in self._named else ANY
-        after = self._next.get((state, letters))
+        after = self._next.get((state, named))
         if after is None:
-            after = _closed(_advanced(state, letters))
+            after = advanced(state, named)
             if len(self._next) < KEPT_STEPS:
-                self._next[state, letters] = after
+                self._next[state, named] = after
         return after
 
-    def _field(self, state: State, *, plain: bool, context: tuple[str, ...]) -> Field:
+    def _field(self, state: State[int], *, plain: bool, context: tuple[str, ...]) -> Field:
         matching = tuple(sorted({index for index, steps in state if not steps}))
         policy = self._policies.get(matching)
         if policy is None:  # most fields are spoken of by no rule: they share one
             rules = [self.ruleset.rules[index] for index in matching]
             policy = self._policies[matching] = LeafPolicy(self.ruleset, rules)
         return Field(policy, plain, context, state)
-
-
-def _advanced(state: State, letters: str) -> State:
-    after = set()
-    for index, steps in state:
-        if not steps:
-            continue
-        if steps[0] == ANY_DEPTH:
-            after.add((index, steps))
-        elif steps[0] in {ANY, letters}:
-            after.add((index, steps[1:]))
-    return frozenset(after)
-
-
-def _closed(state: State) -> State:
-    """Add what ``**`` allows without a key: to stand for no step at all."""
-    closed = set(state)
-    waiting = list(state)
-    while waiting:
-        index, steps = waiting.pop()
-        if steps and steps[0] == ANY_DEPTH:
-            reached = (index, steps[1:])
-            if reached not in closed:
-                closed.add(reached)
-                waiting.append(reached)
-    return frozenset(closed)
