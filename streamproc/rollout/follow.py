@@ -31,7 +31,7 @@ __all__ = ["Channel", "TopicRules"]
 
 log = structlog.get_logger()
 
-FIRST_SECONDS: Final = 5.0
+FIRST_SECONDS: Final = 1.0
 """How often a worker that waits for the first ruleset of all looks again."""
 
 
@@ -86,12 +86,12 @@ class TopicRules:
             ConfigError: That ruleset cannot be used here.
         """
         self._reader.start()
-        while (latest := self._latest()) is None:
-            log.warning(
-                "no ruleset has been published, waiting for `streamproc rules publish`",
-                topic=self._channel.rules,
-            )
+        if (latest := self._latest()) is None:
+            told = "no ruleset has been published, waiting for `streamproc rules publish`"
+            log.warning(told, topic=self._channel.rules)
+        while latest is None:
             time.sleep(FIRST_SECONDS)
+            latest = self._latest()
         self._pipelines.of(latest).result()
         self._live = True
         for published in self._not_yet_in_force(latest):

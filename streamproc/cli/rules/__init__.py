@@ -14,6 +14,20 @@ EXIT_NO = 1
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, first line of its help)
     "check": ("streamproc.cli.rules.check:check", "Tell all that is wrong with a ruleset."),
+    "test": ("streamproc.cli.rules.test:test", "Run the cases beside a ruleset."),
+    "publish": (
+        "streamproc.cli.rules.publish:publish",
+        "Have a ruleset take over in all workers, at the same record.",
+    ),
+    "rollback": (
+        "streamproc.cli.rules.rollback:rollback",
+        "Publish an earlier ruleset again.",
+    ),
+    "history": ("streamproc.cli.rules.history:history", "List every ruleset that was published."),
+    "status": (
+        "streamproc.cli.rules.status:status",
+        "Tell which ruleset is in force, and which worker runs what.",
+    ),
 }
 
 

@@ -1,0 +1,128 @@
+"""The topic of rules as commands see it: what was said, and saying more."""
+
+from __future__ import annotations
+
+import queue
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import TimeoutError as NotInTime
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from confluent_kafka import KafkaException
+
+from streamproc.errors import RetryableError
+from streamproc.events import Micros
+from streamproc.kafka.control import LogReader, LogRecord, LogWriter, end_offsets, lone_consumer
+from streamproc.rollout.ledger import Ledger
+from streamproc.rollout.records import Statement, decode, encode
+from streamproc.settings import Settings
+
+__all__ = ["Entry", "RulesLog"]
+
+ASK_SECONDS: Final = 10.0
+
+
+class Entry(NamedTuple):
+    """A statement of the log.
+
+    Attributes:
+        offset: Where it stands.
+        at: When it was written, by the clock of who wrote it.
+        statement: What it says.
+        counts: Whether it changed anything; a second outcome of a try does not.
+    """
+
+    offset: int
+    at: Micros
+    statement: Statement
+    counts: bool
+
+
+class RulesLog:
+    """The topic of rules; a context manager. For one thread.
+
+    Attributes:
+        ledger: What it comes to, as far as :meth:`catch_up` has read.
+        entries: Its statements, in order.
+        ignored: How many records were none.
+        end: The offset after the last one read.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect.
+
+        Raises:
+            RetryableError: The brokers cannot be reached.
+        """
+        brokers, topics = settings.kafka.brokers, settings.topics
+        self.ledger = Ledger(topics.raw)
+        self.entries: list[Entry] = []
+        self.ignored = 0
+        self.end = 0
+        self._raw = topics.raw
+        self._read: queue.SimpleQueue[LogRecord] = queue.SimpleQueue()
+        self._ends = lone_consumer(brokers, "fences")
+        self._writer = LogWriter(brokers, topics.rules, ASK_SECONDS)
+        self._reader = LogReader(brokers, topics.rules, self._read.put)
+        self._reader.start()
+
+    def catch_up(self) -> None:
+        """Read all that is in the log now.
+
+        Raises:
+            RetryableError: The brokers do not answer.
+        """
+        try:
+            self._reader.caught_up(ASK_SECONDS).result(2 * ASK_SECONDS)
+        except NotInTime:
+            raise RetryableError("the topic of rules could not be read to its end") from None
+        while not self._read.empty():
+            self._take(self._read.get())
+
+    def say(self, statement: Statement) -> None:
+        """Append ``statement``, and read up to it and beyond.
+
+        Raises:
+            RetryableError: The brokers do not answer; it may be there nevertheless.
+        """
+        self._writer.append(*encode(statement, uuid.uuid4().hex))
+        self.catch_up()
+
+    def fences(self) -> Mapping[str, int]:
+        """Return where each partition of the raw topic ends.
+
+        Raises:
+            RetryableError: The brokers do not answer, or there is no such topic.
+        """
+        try:
+            found = self._ends.list_topics(self._raw, timeout=ASK_SECONDS)
+            partitions = sorted(found.topics[self._raw].partitions)
+            if not partitions:
+                raise RetryableError(f"there is no topic {self._raw}")
+            ends = end_offsets(self._ends, self._raw, partitions, ASK_SECONDS)
+        except KafkaException as error:
+            told = f"the end of {self._raw} is unknown: {error.args[0].name()}"
+            raise RetryableError(told) from None
+        return {str(number): end for number, end in ends.items()}
+
+    def _take(self, record: LogRecord) -> None:
+        statement = decode(record.value)
+        self.end = record.offset + 1
+        if statement is None:
+            self.ignored += 1
+            return
+        counts = self.ledger.apply(statement)
+        self.entries.append(Entry(record.offset, record.timestamp, statement, counts))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._reader.stop(ASK_SECONDS)
+        self._ends.close()
