@@ -4,7 +4,8 @@
 
 The language, version 1, is the models of :mod:`.language`; field paths are :mod:`.paths`,
 conditions :mod:`.conditions`. Which rules are in force for an event is :mod:`.scope`; what these
-say about one of its fields, :mod:`.plan`; and about one finding in it, :mod:`.narrowing`.
+say about one of its fields, :mod:`.plan`; and about one finding in it, :mod:`.narrowing`. What
+contradicts itself is refused (:mod:`.consistency`), what is odd is told (:mod:`.lint`).
 ``rules/default.yaml`` is the ruleset that is shipped, and the example to copy.
 
 A folder of rules holds exactly one ruleset, in one ``*.yaml`` file: what decides about an event can
@@ -19,8 +20,9 @@ regex, pydantic and ruamel.yaml only. It reads files when asked to; nothing else
 touches the world.
 """
 
+from streamproc.rules.check import Checked, Surroundings, check_ruleset
 from streamproc.rules.language import LANGUAGE_VERSION, SEARCHABLE, Rule, Ruleset
-from streamproc.rules.load import load_ruleset, parse_ruleset
+from streamproc.rules.load import load_ruleset, parse_ruleset, ruleset_file
 from streamproc.rules.load_recognizers import Recognizers, load_recognizers, parse_recognizers
 from streamproc.rules.operators import (
     DateShift,
@@ -46,6 +48,7 @@ __all__ = [
     "SEARCHABLE",
     "Action",
     "Active",
+    "Checked",
     "DateShift",
     "Drop",
     "DropEvent",
@@ -67,9 +70,12 @@ __all__ = [
     "Rule",
     "Ruleset",
     "Scope",
+    "Surroundings",
     "TruncateIp",
+    "check_ruleset",
     "load_recognizers",
     "load_ruleset",
     "parse_recognizers",
     "parse_ruleset",
+    "ruleset_file",
 ]

@@ -7,7 +7,7 @@ steps (the index of a rule, say) is carried along.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 import regex
@@ -79,26 +79,27 @@ def closed(state: State[Mark]) -> State[Mark]:
 
 
 class Coverage:
-    """Paths, made ready to be asked whether they say all that another one does."""
+    """Paths of rules, made ready to be asked whether they say all that another one does."""
 
-    def __init__(self, paths: Iterable[FieldPath] = ()) -> None:
-        """Take ``paths``."""
-        self._paths: dict[str, list[FieldPath]] = defaultdict(list)
-        self.add(paths)
+    def __init__(self, paths: Iterable[tuple[int, FieldPath]]) -> None:
+        """Take ``paths``, each with the index of its rule."""
+        self._paths: dict[str, list[tuple[int, FieldPath]]] = defaultdict(list)
+        for index, path in paths:
+            self._paths[_last_named(path)].append((index, path))
 
-    def add(self, paths: Iterable[FieldPath]) -> None:
-        """Take more paths."""
-        for path in paths:
-            self._paths[_last_named(path)].append(path)
-
-    def covers(self, path: FieldPath) -> bool:
-        """Return whether every field of ``path`` is one of these paths' too.
+    def covers(self, path: FieldPath, among: Container[int]) -> bool:
+        """Return whether every field of ``path`` is one of the rules ``among`` too.
 
         What ``*`` and ``**`` of ``path`` stand for is taken to be keys that nobody names: there is
         nothing that fewer patterns match. So one run over its steps is enough, where inclusion of
         automata in general needs all keys there are.
         """
-        candidates = [each for last in {*path.steps, ""} for each in self._paths.get(last, ())]
+        candidates = [
+            each
+            for last in {*path.steps, ""}
+            for index, each in self._paths.get(last, ())
+            if index in among
+        ]
         keys = Keys([path, *candidates])
         start: State[None] = closed(frozenset((None, each.steps) for each in candidates))
         waiting = [(path.steps, start)]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
 from streamproc.errors import ConfigError, Problem
 from streamproc.rules.beside import Beside
 from streamproc.rules.conditions import Condition
-from streamproc.rules.consistency import contradictions, unsearched
+from streamproc.rules.consistency import Remark, contradictions, unsearched
 from streamproc.rules.document import Document, Location, explained, nearest, read_text
 from streamproc.rules.language import Rule, Ruleset
 from streamproc.rules.load_recognizers import Recognizers, load_recognizers
@@ -19,9 +19,15 @@ from streamproc.rules.mending import without_broken
 from streamproc.rules.operators import OPERATORS
 from streamproc.shipped import shipped
 
-__all__ = ["load_ruleset", "parse_ruleset"]
+__all__ = ["load_documented", "load_ruleset", "parse_ruleset", "ruleset_file"]
 
 NO_RECOGNIZERS = Recognizers()
+
+Further: TypeAlias = Callable[[Ruleset], Iterable[Remark]]
+
+
+def _nothing(_ruleset: Ruleset) -> Iterable[Remark]:
+    return ()
 
 
 def load_ruleset(place: Path) -> Ruleset:
@@ -33,10 +39,32 @@ def load_ruleset(place: Path) -> Ruleset:
     Raises:
         ConfigError: With every problem of the recognizers, or of the ruleset.
     """
-    file = _ruleset_file(place) if place.is_dir() else place
+    return load_documented(place)[0]
+
+
+def load_documented(place: Path, further: Further = _nothing) -> tuple[Ruleset, Document]:
+    """Return the same, and the file it was read from.
+
+    Args:
+        place: The folder or the file.
+        further: Yields what else is wrong with a ruleset, to be told with all other problems.
+
+    Raises:
+        ConfigError: As :func:`load_ruleset`.
+    """
+    file = ruleset_file(place)
     text = read_text(file)
     folders = (file.parent / "recognizers", shipped("rules/recognizers"))
-    return parse_ruleset(text, str(file), load_recognizers(*folders), file.parent)
+    return _read(text, str(file), Beside(load_recognizers(*folders), file.parent), further)
+
+
+def ruleset_file(place: Path) -> Path:
+    """Return the file of the ruleset of a folder, or ``place`` where that is a file.
+
+    Raises:
+        ConfigError: The folder holds none, or several.
+    """
+    return _ruleset_file(place) if place.is_dir() else place
 
 
 def _ruleset_file(folder: Path) -> Path:
@@ -65,8 +93,11 @@ def parse_ruleset(
         ConfigError: With every problem of the text: what is wrong with the rest of it is told
             beside what cannot be read.
     """
+    return _read(text, source, Beside(recognizers, folder), _nothing)[0]
+
+
+def _read(text: str, source: str, beside: Beside, further: Further) -> tuple[Ruleset, Document]:
     document = Document.parse(text, source)
-    beside = Beside(recognizers, folder)
     problems: list[Problem] = []
     content = document.content
     try:
@@ -79,13 +110,13 @@ def parse_ruleset(
         if found is None:
             raise ConfigError(*problems) from None
         ruleset = found
-    remarks = [*contradictions(ruleset, recognizers)]
+    remarks = [*contradictions(ruleset, beside.recognizers), *further(ruleset)]
     if not any(problem.path.startswith("entities") for problem in problems):
-        remarks += unsearched(content, ruleset, recognizers)
+        remarks += unsearched(content, ruleset, beside.recognizers)
     problems += (document.problem(*remark) for remark in remarks)
     if problems:
         raise ConfigError(*sorted(problems, key=lambda each: (each.line or 0, each.column or 0)))
-    return ruleset
+    return ruleset, document
 
 
 def _again(content: object, beside: Beside) -> Ruleset | None:

@@ -135,14 +135,12 @@ def _parsed(written: object) -> object:
 
 
 def _parsed_field(written: object) -> object:
-    match written:
-        case {"key": str(expression)} if len(written) == 1:
-            return _or_reason(FieldPath.keyed, expression)
-        case dict():
-            raise PydanticCustomError(
-                "field_key", 'expected a field path, or {{key: "expression"}}'
-            )
-    return _parsed(written)
+    if not isinstance(written, dict):
+        return _parsed(written)
+    expression = written.get("key")
+    if [*written] != ["key"] or not isinstance(expression, str):
+        raise PydanticCustomError("field_key", "expected a field path, or an expression as key")
+    return _or_reason(FieldPath.keyed, expression)
 
 
 def _or_reason(parse: Callable[[str], FieldPath], written: str) -> FieldPath:
