@@ -147,8 +147,8 @@ def _write_new(file: Path, content: str) -> None:
 
 
 def _propose(settings: Settings, proposals: Sequence[Proposal], file: Path) -> None:
+    from streamproc.effects.cases import write_cases
     from streamproc.evaluate.proposals import cases_of, extended
-    from streamproc.evaluate.rule_cases import write_cases
     from streamproc.shipped import shipped
 
     if not proposals:
@@ -174,9 +174,10 @@ def _verify(
     settings: Settings, present: Path, rules: tuple[str, str], cases: tuple[str, str]
 ) -> None:
     """Load ``rules`` and run ``cases``, each a text and its name, as they are to be written."""
-    from streamproc.assemble import make_pipeline
-    from streamproc.errors import ConfigError
-    from streamproc.evaluate.rule_cases import parse_cases, run_cases
+    from streamproc.assemble import Assembly
+    from streamproc.effects.cases import parse_cases
+    from streamproc.effects.trials import TEST_RING, Trials
+    from streamproc.errors import ConfigError, Problem
     from streamproc.identity import View
     from streamproc.rules import parse_ruleset
     from streamproc.rules.load_recognizers import load_recognizers
@@ -184,8 +185,13 @@ def _verify(
 
     own = load_recognizers(present.parent / "recognizers", shipped("rules/recognizers"))
     ruleset = parse_ruleset(*rules, own)
-    with throwaway_keys(settings) as (kept_apart, ring):
-        pipeline = make_pipeline(kept_apart, ring, View(), ruleset)
-        problems = list(run_cases(pipeline, parse_cases(*cases), cases[1]))
-    if problems:
+    with throwaway_keys(settings, TEST_RING) as (kept_apart, ring):
+        trials = Trials(ruleset, Assembly(kept_apart, ring, View()).parts(ruleset), "cases")
+        outcomes = list(trials.run(parse_cases(*cases)))
+    failed = (
+        Problem(outcome.source, outcome.name, "is not as it should be", outcome.line)
+        for outcome in outcomes
+        if outcome.differences
+    )
+    if problems := list(failed):
         raise ConfigError(*problems)

@@ -14,8 +14,10 @@ __all__ = ["throwaway_keys"]
 
 
 @contextmanager
-def throwaway_keys(settings: Settings) -> Iterator[tuple[Settings, KeyRing]]:
-    """Yield ``settings`` with a store of people's keys of this run, and a key ring of this run.
+def throwaway_keys(
+    settings: Settings, ring: KeyRing | None = None
+) -> Iterator[tuple[Settings, KeyRing]]:
+    """Yield ``settings`` with a store of people's keys of this run, and ``ring`` or one of it.
 
     The configured store must never be opened with another ring: the keys that are made in it then
     would be keys nobody can open.
@@ -29,5 +31,5 @@ def throwaway_keys(settings: Settings) -> Iterator[tuple[Settings, KeyRing]]:
 
     with TemporaryDirectory(prefix="streamproc-") as folder:
         keys = settings.keys.model_copy(update={"subjects": Path(folder) / "subjects.db"})
-        ring = KeyRing("k1", {"k1": secrets.token_bytes(KEY_BYTES)})
+        ring = ring or KeyRing("k1", {"k1": secrets.token_bytes(KEY_BYTES)})
         yield settings.model_copy(update={"keys": keys}), ring

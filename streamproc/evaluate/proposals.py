@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from streamproc.decode.spec import FIELDS
+from streamproc.effects.cases import Case, Entry, Expected
 from streamproc.evaluate.inventory import WHOLE_FIELD, Inventory
-from streamproc.evaluate.rule_cases import Expected, RuleCase
 from streamproc.redact.sites import VALIDATED
 from streamproc.rules import FieldPath, Keep, Operator, Ruleset
 
@@ -112,18 +112,20 @@ def extended(text: str, proposals: Sequence[Proposal]) -> str:
     return written.getvalue()
 
 
-def cases_of(proposals: Sequence[Proposal]) -> tuple[RuleCase, ...]:
+def cases_of(proposals: Sequence[Proposal]) -> tuple[Case, ...]:
     """Return a case for each proposal, with invented values."""
     return tuple(
-        RuleCase(
+        Case(
             name=f"{proposal.path} holds {proposal.entity}",
             event=_event(proposal),
-            expect=(
-                Expected(
-                    path=proposal.path,
-                    entity=proposal.entity,
-                    rule=proposal.rule,
-                    operator=proposal.operator.name,
+            expect=Expected(
+                manifest=(
+                    Entry(
+                        path=proposal.path,
+                        entity=proposal.entity,
+                        rule=proposal.rule,
+                        operator=proposal.operator.name,
+                    ),
                 ),
             ),
         )

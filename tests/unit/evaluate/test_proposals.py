@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from streamproc.errors import ConfigError
+from streamproc.effects.cases import parse_cases, write_cases
 from streamproc.evaluate.inventory import WHOLE_FIELD, Inventory, Seen, Where
 from streamproc.evaluate.proposals import Proposal, cases_of, extended, propose
-from streamproc.evaluate.rule_cases import parse_cases, write_cases
 from streamproc.rules import FieldPath, Ruleset, parse_ruleset
 
 RULES = """\
@@ -121,26 +120,6 @@ def test_rules_are_added_where_there_are_none() -> None:
 def test_cases_are_read_as_they_were_written() -> None:
     cases = cases_of(proposals())
 
-    assert parse_cases(write_cases(cases, "Two\nlines."), "cases.yaml") == cases
+    assert parse_cases(write_cases(cases, "Two\nlines."), "cases.yaml").cases == cases
     assert cases[0].event["properties"] == {"contact": "jane.roe@example.com"}
-    assert cases[0].expect[0].path == "properties.contact"
-
-
-@pytest.mark.parametrize(
-    ("text", "path"),
-    [
-        ("- {name: a, event: {}}", "0.expect"),
-        ("- {name: a, event: {}, expect: [], extra: 1}", "0.extra"),
-        ("a: b", ""),
-    ],
-)
-def test_what_is_no_case_is_told_by_its_place(text: str, path: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        parse_cases(text, "cases.yaml")
-
-    assert caught.value.problems[0].path == path
-
-
-def test_cases_that_are_no_yaml_are_told() -> None:
-    with pytest.raises(ConfigError, match="is not YAML"):
-        parse_cases("- [", "cases.yaml")
+    assert cases[0].expect.manifest[0].path == "properties.contact"
