@@ -20,7 +20,7 @@ from streamproc.demo.children import Child
 from streamproc.demo.records import Generated
 from streamproc.demo.tap import Keep, Tap
 from streamproc.errors import RetryableError
-from streamproc.events import Json
+from streamproc.events import RedactedBody
 from streamproc.kafka.embedded import PARTITIONS, EmbeddedBroker
 from streamproc.redact.keys import KEY_BYTES, write_key_ring
 from streamproc.settings import Settings, variable_name
@@ -104,7 +104,7 @@ class Run:
     seconds: float
     check: LeakCheck
     complete: bool
-    samples: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    samples: Mapping[str, RedactedBody] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

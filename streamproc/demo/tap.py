@@ -8,13 +8,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import orjson
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streamproc.demo.check import LeakCheck
 from streamproc.demo.leaks import Text
-from streamproc.events import Json
+from streamproc.events import RedactedBody
 from streamproc.kafka.codecs import decode_row
 from streamproc.kafka.embedded import PARTITIONS
 
@@ -42,7 +41,7 @@ class Tap(threading.Thread):
         self._brokers = brokers
         self._check = check
         self._keep = keep
-        self.kept: dict[str, Json] = {}
+        self.kept: dict[str, RedactedBody] = {}
         """Payloads by message id."""
         self._stop_requested = threading.Event()
         self.counts: Counter[str] = Counter()
@@ -106,4 +105,4 @@ class Tap(threading.Thread):
         if topic == self._keep.topic:
             row = decode_row(message.value())
             if row.message_id in self._keep.message_ids:
-                self.kept[row.message_id] = orjson.dumps(row.payload).decode()
+                self.kept[row.message_id] = row.payload

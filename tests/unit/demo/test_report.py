@@ -15,7 +15,7 @@ from streamproc.demo.check import LeakCheck
 from streamproc.demo.leaks import Text
 from streamproc.demo.report import Change, Report, build_report, render, to_json
 from streamproc.demo.run import Arrived, Plan, Run
-from streamproc.events import Json
+from streamproc.events import Json, RedactedBody
 from streamproc.settings import Settings
 
 EMAIL = Planted("email", "priya.raman1@example.com", "context.traits.email", "m1")
@@ -53,7 +53,7 @@ def plan(tmp_path: Path) -> Plan:
 
 @pytest.fixture
 def run() -> Run:
-    samples: dict[str, Json] = {"m1": AFTER}
+    samples = {"m1": RedactedBody(AFTER)}
     return Run(Arrived(rows=1, dead=1), 0, 2.0, LeakCheck([EMAIL]), True, samples)
 
 
