@@ -113,7 +113,8 @@ def test_records_of_one_key_leave_in_the_order_they_came(place: Workplace) -> No
     place.load()
 
     rows = place.query(
-        "SELECT anonymous_id, message_id::INT FROM events ORDER BY source_partition, source_offset"
+        "SELECT anonymous_id, id::INT FROM streamproc_messages"
+        " ORDER BY source_partition, source_offset"
     )
     loaded = place.broker.consume_all(place.topics.load)
     by_key: dict[bytes | None, list[int]] = {}
