@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 

@@ -271,6 +271,7 @@ def test_a_publisher_that_dies_in_the_middle_changes_nothing_and_stops_nobody(
     worker = place.start_worker()
     worker.wait_for("worker ready")
     with load(place.work) as published:
+        time.sleep(LISTEN_SECONDS)
         # All that a publisher does before it reads the fences, and no more.
         publication = place.publication(numbered_rules(1))
         statement = {key: getattr(publication, key) for key in publication.__slots__}
