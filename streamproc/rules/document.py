@@ -32,11 +32,12 @@ class Document:
     Attributes:
         source: The file's name, for problems.
         content: What it holds: dicts, lists, texts and numbers.
+        root: The same as nodes, which know where they stand; None where there is nothing.
     """
 
     source: str
     content: Any
-    _root: Node | None
+    root: Node | None
 
     @classmethod
     def parse(cls, text: str, source: str) -> Document:
@@ -85,7 +86,7 @@ class Document:
             message: What is wrong.
             at_key: Whether that is the key, not its value.
         """
-        mark = _mark(self._root, location, at_key=at_key)
+        mark = _mark(self.root, location, at_key=at_key)
         return Problem(self.source, _written(location), message, *_at(mark))
 
 

@@ -177,7 +177,8 @@ class Rule(Statement):
     severity: Severity = "medium"
     """How bad it is if what it decides is passed on: said beside it wherever that may happen."""
     fields: Annotated[tuple[WrittenField, ...], Field(min_length=1)]
-    """The fields it speaks of; see :mod:`.paths`."""
+    """The fields it speaks of: paths such as `context.traits.email`, `properties.products[*].sku`
+    and `**.email`, JSONPaths, or `{key: "^card_"}` for every field in whose key that is found."""
     topics: Names | None = None
     """Only events of these topics."""
     sources: Names | None = None
@@ -190,7 +191,7 @@ class Rule(Statement):
     """Only events of these names (of pages and screens too); `*` stands for anything, `?` for one
     character, and case counts."""
     when: Condition | None = None
-    """Only events of which this condition holds; see :mod:`.conditions`."""
+    """Only events of which this condition holds, such as `{path: context.country, equals: DE}`."""
     operator: Operator | None = None
     """What is done with what it decides."""
     entity: Entity | None = None
@@ -214,7 +215,7 @@ class Rule(Statement):
     without: (
         Annotated[frozenset[Annotated[str, AfterValidator(_step)]], Field(min_length=1)] | None
     ) = None
-    """The steps (:data:`STEPS`) that are not taken in the fields."""
+    """The steps of the search that are not taken in the fields."""
 
     @property
     def narrowing(self) -> Iterator[str]:

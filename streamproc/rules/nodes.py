@@ -55,9 +55,13 @@ def faults(root: Node) -> Iterator[Fault]:
             yield from _repeated(location, node)
 
 
-def scalars(root: Node) -> Iterator[tuple[Location, ScalarNode]]:
-    """Yield every text, number and the like."""
-    return ((where, node) for where, node in _walk(root) if isinstance(node, ScalarNode))
+def scalars(root: Node, *, keys: bool = False) -> Iterator[tuple[Location, ScalarNode]]:
+    """Yield every text, number and the like; with ``keys``, every key too."""
+    for location, node in _walk(root):
+        if isinstance(node, ScalarNode):
+            yield location, node
+        elif keys and isinstance(node, MappingNode):
+            yield from ((location, key) for key, _ in node.value if isinstance(key, ScalarNode))
 
 
 def _walk(root: Node) -> Iterator[tuple[Location, Node]]:

@@ -25,9 +25,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from streamproc.rules.regexes import refusal
@@ -150,7 +150,18 @@ def _or_reason(parse: Callable[[str], FieldPath], written: str) -> FieldPath:
         raise PydanticCustomError("field_path", "{reason}", {"reason": str(error)}) from None
 
 
-WrittenPath = Annotated[FieldPath, BeforeValidator(_parsed)]
+_STEP: Final = r"(?:\*{1,2}|[^.*\[\]]+)(?:\[\*\])?"
+_PATH: Final = {"type": "string", "pattern": rf"^(?:\$[.\[].+|{_STEP}(?:\.{_STEP})*)$"}
+_KEY: Final = {
+    "type": "object",
+    "properties": {"key": {"type": "string", "format": "regex", "minLength": 1}},
+    "required": ["key"],
+    "additionalProperties": False,
+}
+
+WrittenPath = Annotated[FieldPath, BeforeValidator(_parsed), WithJsonSchema(_PATH)]
 """A path as a ruleset writes it."""
-WrittenField = Annotated[FieldPath, BeforeValidator(_parsed_field)]
+WrittenField = Annotated[
+    FieldPath, BeforeValidator(_parsed_field), WithJsonSchema({"anyOf": [_PATH, _KEY]})
+]
 """The same, or an expression for keys."""

@@ -14,7 +14,16 @@ EXIT_NO = 1
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, first line of its help)
     "check": ("streamproc.cli.rules.check:check", "Tell all that is wrong with a ruleset."),
+    "fmt": ("streamproc.cli.rules.fmt:fmt", "Lay out a ruleset, comments and all."),
+    "schema": (
+        "streamproc.cli.rules.schema:schema",
+        "Print the JSON Schema of rulesets, for editors.",
+    ),
     "test": ("streamproc.cli.rules.test:test", "Run the cases beside a ruleset."),
+    "diff": (
+        "streamproc.cli.rules.diff:diff",
+        "Tell what would become otherwise of events under other rules.",
+    ),
     "publish": (
         "streamproc.cli.rules.publish:publish",
         "Have a ruleset take over in all workers, at the same record.",
