@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -20,8 +19,6 @@ MOST_BYTES: Final = 4 * 1_024 * 1_024
 """What the files of a ruleset may have together: half of what a record of the topic may."""
 
 RECOGNIZERS: Final = "recognizers"
-APART: Final = frozenset({RECOGNIZERS, "tests"})
-"""Folders beside a ruleset that are taken by themselves, or not at all."""
 
 
 def read_bundle(place: Path) -> dict[str, str]:
@@ -37,7 +34,10 @@ def read_bundle(place: Path) -> dict[str, str]:
         ConfigError: A file cannot be read, or all of them are too large together.
     """
     folder = place if place.is_dir() else place.parent
-    files = {place.name: place} if place.is_file() else _beside(folder)
+    files = _beside(folder)
+    if place.is_file():
+        files = {name: file for name, file in files.items() if file.suffix == ".txt"}
+        files[place.name] = place
     files |= {str(PurePosixPath(RECOGNIZERS, each.name)): each for each in _recognizers(folder)}
     texts = {name: read_text(file) for name, file in sorted(files.items())}
     if (size := sum(len(text.encode()) for text in texts.values())) > MOST_BYTES:
@@ -69,13 +69,9 @@ def open_bundle(files: Mapping[str, str], place: str = "") -> Ruleset:
 
 
 def _beside(folder: Path) -> dict[str, Path]:
-    """Return the files of ``folder``, and of the folders in it, that a ruleset may be made of."""
-    return {
-        file.relative_to(folder).as_posix(): file
-        for suffix in ("*.yaml", "*.txt")
-        for file in folder.rglob(suffix)
-        if not APART.intersection(file.relative_to(folder).parts) and file.is_file()
-    }
+    """Return the file of the ruleset in ``folder``, and the lists it may name, from below too."""
+    found = [*folder.glob("*.yaml"), *folder.rglob("*.txt")]
+    return {file.relative_to(folder).as_posix(): file for file in found if file.is_file()}
 
 
 def _recognizers(folder: Path) -> Iterator[Path]:

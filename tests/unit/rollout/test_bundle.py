@@ -57,6 +57,19 @@ def test_a_recognizer_file_in_the_place_of_a_shipped_one_is_the_one_taken(tmp_pa
     assert read_bundle(tmp_path)[f"recognizers/{name}"] == RECOGNIZER
 
 
+@pytest.mark.parametrize("named", ["", "own.yaml"])
+def test_lists_go_with_the_ruleset_that_names_them(tmp_path: Path, named: str) -> None:
+    rule = "{name: r, fields: [a], entities: [EMAIL_ADDRESS], texts: {file: lists/a.txt}, "
+    text = RULESET.format(entity="EMAIL_ADDRESS") + f"rules: [{rule}operator: keep}}]\n"
+    (tmp_path / "own.yaml").write_text(text)
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "a.txt").write_text("info@example.com\n")
+
+    ruleset = open_bundle(read_bundle(tmp_path / named))
+
+    assert ruleset.rules[0].texts == load_ruleset(tmp_path).rules[0].texts
+
+
 def test_a_ruleset_is_known_by_its_folder_or_its_file(tmp_path: Path) -> None:
     write(tmp_path)
 
