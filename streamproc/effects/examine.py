@@ -12,10 +12,11 @@ from streamproc.events import Dropped, Event, Record
 from streamproc.pipeline import Parts
 from streamproc.redact import Survey, survey
 from streamproc.redact.siblings import note_siblings
+from streamproc.redact.survey import Opened
 from streamproc.rules import Plan, Rule, Ruleset, Scope
 from streamproc.tracking import check
 
-__all__ = ["Document", "Examiner", "Place", "places_of", "read"]
+__all__ = ["Document", "Examiner", "Place", "document_of", "places_of", "read"]
 
 
 class Document(NamedTuple):
@@ -126,10 +127,14 @@ def places_of(found: Survey) -> dict[int, Place]:
     places: dict[int, Place] = {}
     _note(found.event.body, (), places)
     for opened in found.opened:
-        leaf, document = opened.leaf, opened.document
-        inside = Document(document.start, document.end, leaf.is_key)
-        _note(opened.box, (*places[id(leaf.holder)], inside), places)
+        holder = places[id(opened.leaf.holder)]
+        _note(opened.box, (*holder, document_of(opened)), places)
     return places
+
+
+def document_of(opened: Opened) -> Document:
+    """Return the step of places into a document."""
+    return Document(opened.document.start, opened.document.end, opened.leaf.is_key)
 
 
 def _note(value: Any, place: Place, places: dict[int, Place]) -> None:

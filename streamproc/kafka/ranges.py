@@ -24,6 +24,7 @@ from streamproc.kafka.reader import to_record
 __all__ = ["RangeReader", "Stretch"]
 
 ASK_SECONDS = 10.0
+EARLIEST = Micros(0)
 NO_SUCH_RECORD = -1
 """What a broker answers where no record is as late as it was asked for."""
 
@@ -53,8 +54,23 @@ class RangeReader:
     and commits nothing.
     """
 
-    def __init__(self, brokers: str, topic: str, since: Micros, until: Micros | None) -> None:
+    def __init__(
+        self,
+        brokers: str,
+        topic: str,
+        since: Micros = EARLIEST,
+        until: Micros | None = None,
+        *,
+        last: int | None = None,
+    ) -> None:
         """Find out where to read.
+
+        Args:
+            brokers: Where to begin to ask.
+            topic: What is read.
+            since: From when on.
+            until: Until when; None for what is the end now.
+            last: At most so many offsets of each partition, the last ones; None for all.
 
         Raises:
             RetryableError: The brokers cannot be reached, or the topic is not there.
@@ -72,10 +88,11 @@ class RangeReader:
             }
         )
         try:
-            self.stretches: Sequence[Stretch] = self._find(since, until)
+            found = self._find(since, until)
         except KafkaException as error:
             self._consumer.close()
             raise RetryableError(f"{topic} cannot be read: {error.args[0].name()}") from None
+        self.stretches: Sequence[Stretch] = [_end_of(each, last) for each in found]
         self._left = {
             each.partition: each for each in self.stretches if each.first < each.following
         }
@@ -158,6 +175,12 @@ class RangeReader:
         traceback: TracebackType | None,
     ) -> None:
         self._consumer.close()
+
+
+def _end_of(stretch: Stretch, most: int | None) -> Stretch:
+    if most is None or stretch.following - stretch.first <= most:
+        return stretch
+    return stretch._replace(first=stretch.following - most, cut=False)
 
 
 def _millis(moment: Micros) -> int:

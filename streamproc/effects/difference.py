@@ -1,0 +1,239 @@
+"""What would become otherwise of events under other rules: counted, never shown.
+
+Both rulesets look into the same events, and what they decide is compared value by value, letter by
+letter: where one hides a whole address and the other its first half, the rest is newly exposed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias
+
+from streamproc.effects.examine import Examiner, read
+from streamproc.effects.protection import KINDS, LESS, Kind, Shift, shifts
+from streamproc.effects.values import decided, flatten
+from streamproc.errors import EventError
+from streamproc.events import Event, Record
+from streamproc.pipeline import Parts
+from streamproc.redact import Survey, Tokens
+from streamproc.redact.decisions import Decision, decisions_of
+from streamproc.redact.survey import Leaf
+from streamproc.rules import DropEvent, Ruleset
+
+__all__ = ["MOST_CHANGES", "Change", "Comparison", "Difference", "Fate", "Turn"]
+
+MOST_CHANGES = 10_000
+"""Most changes told apart; what differs in more ways is counted together, so that keys that come
+from outside cannot fill the memory."""
+
+ELSEWHERE = "(other fields)"
+NOBODY = ("", "", "keep")
+
+Fate: TypeAlias = Literal["row", "dropped", "dead letter"]
+
+
+class Change(NamedTuple):
+    """How values of a field fare; all that is counted together.
+
+    Attributes:
+        kind: Whether they are hidden less or more.
+        path: The field, without list indexes; keys that are no plain words are ``*``.
+        entity: What is found there, by the first ruleset if by both.
+        rule: Who decides under the first ruleset; empty where nobody does.
+        operator: What it does; ``keep`` where nobody decides.
+        new_entity: What the second ruleset finds there.
+        new_rule: Who decides under the second.
+        new_operator: What it does.
+    """
+
+    kind: Kind
+    path: str
+    entity: str
+    rule: str
+    operator: str
+    new_entity: str
+    new_rule: str
+    new_operator: str
+
+
+class Turn(NamedTuple):
+    """How events fare as a whole: what they become under the first ruleset and under the second.
+
+    ``by`` is the rule that drops them or the code of the dead letter, under the second ruleset if
+    it is no row there, else under the first.
+    """
+
+    before: Fate
+    after: Fate
+    by: str
+
+    @property
+    def less(self) -> bool:
+        """Whether something reaches the warehouse that did not."""
+        return self.after == "row"
+
+
+@dataclass(slots=True)
+class Count:
+    """How often: values, and the events they are in."""
+
+    values: int = 0
+    events: int = 0
+
+
+@dataclass(slots=True)
+class Difference:
+    """What differs so far.
+
+    Attributes:
+        events: Events that were compared.
+        refused: Records that are no events under either ruleset, by why.
+        changes: Changes of values, with how often.
+        turns: Changes of whole events.
+    """
+
+    events: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    changes: dict[Change, Count] = field(default_factory=dict)
+    turns: Counter[Turn] = field(default_factory=Counter)
+
+    @property
+    def less(self) -> bool:
+        """Whether anything would be less protected."""
+        return any(change.kind in LESS for change in self.changes) or any(
+            turn.less for turn in self.turns
+        )
+
+    def worst_first(self) -> list[tuple[Change, Count]]:
+        """Return the changes: newly exposed first, of each kind the most frequent first."""
+        return sorted(
+            self.changes.items(),
+            key=lambda item: (KINDS.index(item[0].kind), -item[1].events, item[0]),
+        )
+
+
+class Side(NamedTuple):
+    """One of the two rulesets, ready to look."""
+
+    examiner: Examiner
+    parts: Parts
+
+
+class Comparison:
+    """Compares two rulesets, batch by batch, in bounded memory. For one thread at a time.
+
+    Attributes:
+        difference: What differs so far.
+    """
+
+    def __init__(
+        self, before: tuple[Ruleset, Parts], after: tuple[Ruleset, Parts], tokens: Tokens
+    ) -> None:
+        """Compare ``before`` with ``after``, each with the parts made of it.
+
+        Args:
+            before: The rules that are.
+            after: The rules that would be.
+            tokens: Does what masks and the like do; any keys.
+        """
+        self._before = Side(Examiner(*before), before[1])
+        self._after = Side(Examiner(*after), after[1])
+        self._tokens = tokens
+        self.difference = Difference()
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Compare what becomes of ``records``."""
+        events: list[Event] = []
+        for record in records:
+            event = read(record, self._before.parts)
+            if isinstance(event, Event):
+                events.append(event)
+            else:
+                code = event.code if isinstance(event, EventError) else event.rule
+                self.difference.refused[code] += 1
+        before = self._before.examiner.examine(events)
+        after = self._after.examiner.examine(events)
+        for one, other in zip(before, after, strict=True):
+            self._compare(_looked(one), _looked(other))
+
+    def _compare(self, one: Looked, other: Looked) -> None:
+        difference = self.difference
+        difference.events += 1
+        if one.fate != other.fate:
+            difference.turns[Turn(one.fate, other.fate, other.by or one.by)] += 1
+        elif one.fate == "row" and one.outline != other.outline:
+            self._note(self._changes(one, other))
+
+    def _changes(self, one: Looked, other: Looked) -> list[Change]:
+        assert isinstance(one.found, Survey)
+        assert isinstance(other.found, Survey)
+        before = decided(one.found, one.decisions, self._tokens)
+        after = decided(other.found, other.decisions, self._tokens)
+        flatten(before, after.documents, least=False)
+        flatten(after, before.documents, least=True)
+        changes = []
+        for position in dict.fromkeys((*before.values, *after.values)):
+            was, becomes = before.values.get(position), after.values.get(position)
+            value = was or becomes
+            assert value is not None
+            covers = (each.covers if each else () for each in (was, becomes))
+            changes += [_change(value.path, shift) for shift in shifts(value.text, *covers)]
+        return changes
+
+    def _note(self, changes: Iterable[Change]) -> None:
+        for change, values in Counter(map(self._bounded, changes)).items():
+            count = self.difference.changes.setdefault(change, Count())
+            count.values += values
+            count.events += 1
+
+    def _bounded(self, change: Change) -> Change:
+        known = self.difference.changes
+        if change in known or len(known) < MOST_CHANGES:
+            return change
+        return change._replace(path=ELSEWHERE)
+
+
+class Looked(NamedTuple):
+    """What one ruleset has one event become.
+
+    Attributes:
+        found: What it sees.
+        fate: What the event becomes.
+        by: The rule that drops it, or the code of the dead letter.
+        decisions: What is decided about its values.
+        outline: Equal where the same is decided about the same values.
+    """
+
+    found: Survey | EventError
+    fate: Fate
+    by: str
+    decisions: Sequence[tuple[Leaf, Sequence[Decision]]]
+    outline: Sequence[object]
+
+
+def _looked(found: Survey | EventError) -> Looked:
+    if isinstance(found, EventError):
+        return Looked(found, "dead letter", found.code, (), ())
+    decisions = list(decisions_of(found))
+    actions = (decision.action for _, of_leaf in decisions for decision in of_leaf)
+    dropping = (action.rule for action in actions if isinstance(action.operator, DropEvent))
+    by = next(dropping, "")
+    # Contents of documents are made anew for each ruleset, so they are looked at closely.
+    outline = [
+        (id(leaf.holder), leaf.step, leaf.is_key, [decision[:3] for decision in of_leaf])
+        for leaf, of_leaf in decisions
+    ]
+    return Looked(found, "dropped" if by else "row", by, decisions, outline)
+
+
+def _change(path: str, shift: Shift) -> Change:
+    return Change(shift.kind, path, *_said(shift.before), *_said(shift.after))
+
+
+def _said(decision: Decision | None) -> tuple[str, str, str]:
+    if decision is None:
+        return NOBODY
+    action = decision.action
+    return action.entity, action.rule, action.operator.name
