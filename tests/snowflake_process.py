@@ -16,8 +16,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -106,6 +108,11 @@ class Application:
         elif how == "refuse":
             refusal = {"success": False, "code": "100183", "message": "row 'secret' refused"}
             await _answer(send, 200, {**refusal, "data": {"sqlState": "P0000"}})
+        elif how == "killed before":
+            os.kill(fault["pid"], signal.SIGKILL)
+        elif how == "killed after":
+            os.kill(fault["pid"], signal.SIGKILL)
+            await self._run(sql, scope, body, _nowhere)
         elif how == "after":
             await self._run(sql, scope, body, _nowhere)
             await _cut(send)

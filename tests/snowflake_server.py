@@ -29,10 +29,13 @@ from streamproc.settings import SnowflakeSettings
 
 __all__ = ["Fault", "How", "SnowflakeServer", "snowflake_server"]
 
-How: TypeAlias = Literal["before", "after", "unavailable", "session", "refuse", "slow"]
+How: TypeAlias = Literal[
+    "before", "after", "unavailable", "session", "refuse", "slow", "killed before", "killed after"
+]
 """``before``: the connection is cut, nothing was done. ``after``: done, and the answer is lost.
 ``unavailable``: HTTP 503. ``session``: the session is gone, with its transaction. ``refuse``: an
-error of the statement's own. ``slow``: done, but late."""
+error of the statement's own. ``slow``: done, but late. ``killed``: the client's process ends while
+the statement is on its way, which is not carried out, or is."""
 
 PROCESS = Path(__file__).with_name("snowflake_process.py")
 
@@ -47,6 +50,7 @@ class Fault:
         matching: Regular expression: only statements that match are counted.
         lasting: Whether it goes on until it is disarmed.
         seconds: How late what is ``slow`` is.
+        pid: The process that is ``killed``.
     """
 
     how: How
@@ -54,6 +58,7 @@ class Fault:
     matching: str = ""
     lasting: bool = False
     seconds: float = 0.2
+    pid: int = 0
 
 
 class SnowflakeServer:

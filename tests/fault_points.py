@@ -1,0 +1,139 @@
+"""Points at which a process can fail, found by watching it, and ways to fail there.
+
+A process that is watched passes a point at every statement it says and every step it takes. Once
+through without a fault gives the list of all points; then one of them, by its number, can be told
+to fail. Nothing here knows which points there are: a new statement is one by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
+from unittest.mock import patch
+
+__all__ = [
+    "KILLS",
+    "Fault",
+    "Faults",
+    "Kind",
+    "Point",
+    "Points",
+    "deaths",
+    "failures",
+    "gist",
+    "refusals",
+]
+
+T = TypeVar("T")
+Work: TypeAlias = Callable[[], Any]
+
+Kind: TypeAlias = Literal["fails", "unanswered", "session lost", "killed before", "killed after"]
+"""``fails``: it is not done, and that is told. ``unanswered``: it is done, and told to have failed.
+``session lost``: it is not done, nor what was to be committed with it. ``killed``: the process ends
+before it is done, or after."""
+
+KILLS: Final[frozenset[Kind]] = frozenset({"killed before", "killed after"})
+
+Faults: TypeAlias = Mapping[Kind, Callable[[Work], Any]]
+"""How to fail: each is given the work that the point is about."""
+
+
+class Fault(NamedTuple):
+    """Which point, counted from 0, and how."""
+
+    number: int
+    kind: Kind
+
+
+class Point(NamedTuple):
+    """What is about to be done, and how that can fail."""
+
+    name: str
+    kinds: tuple[Kind, ...]
+
+
+class Points:
+    """The points that a process passes.
+
+    Attributes:
+        passed: All of them so far.
+    """
+
+    def __init__(self, fault: Fault | None = None) -> None:
+        self._fault = fault
+        self._lock = threading.Lock()
+        self.passed: list[Point] = []
+
+    def take(self, name: str, work: Work, faults: Faults, *, often: bool = False) -> Any:
+        """Do ``work``, or fail at it; what comes ``often`` counts once where it is in a row."""
+        with self._lock:
+            number = len(self.passed)
+            if often and number and self.passed[-1].name == name:
+                number = -1
+            else:
+                self.passed.append(Point(name, tuple(faults)))
+        if self._fault is None or self._fault.number != number:
+            return work()
+        return faults[self._fault.kind](work)
+
+    @contextmanager
+    def watch(
+        self, owner: type, method: str, faults: Faults, *, often: bool = False
+    ) -> Iterator[None]:
+        """Have every call of a method of a class be a point, named by what it is given first."""
+        inner = getattr(owner, method)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            told = " ".join(each for each in args if isinstance(each, str))
+            name = f"{owner.__name__}.{method} {gist(told)}".rstrip()
+            return self.take(name, lambda: inner(*args, **kwargs), faults, often=often)
+
+        with patch.object(owner, method, call):
+            yield
+
+
+def gist(told: str) -> str:
+    """Return what is said without what is of this run alone: long digits and folders' names."""
+    return re.sub(r"[0-9a-f]*\d[0-9a-f]{3,}", "…", " ".join(told.split()))[:60]
+
+
+def die() -> None:
+    """End this process as nothing can be done about."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def deaths() -> Faults:
+    """Return the faults of what never fails by itself."""
+
+    def before(_work: Work) -> None:
+        die()
+
+    def after(work: Work) -> None:
+        work()
+        die()
+
+    return {"killed before": before, "killed after": after}
+
+
+def refusals(error: Exception) -> Faults:
+    """Return the faults of what raises ``error`` and has not been done then."""
+
+    def fails(_work: Work) -> None:
+        raise error
+
+    return {"fails": fails, **deaths()}
+
+
+def failures(error: Exception) -> Faults:
+    """Return the faults of what raises ``error`` and may have been done all the same."""
+
+    def unanswered(work: Work) -> None:
+        work()
+        raise error
+
+    return {"unanswered": unanswered, **refusals(error)}

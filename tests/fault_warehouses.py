@@ -1,0 +1,341 @@
+"""The warehouses that loaders fail at: how they are watched, and what they hold in the end.
+
+All of them are the real ones, each with many databases, one a loader's life and those after it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+from unittest.mock import patch
+
+import adbc_driver_manager as adbc_manager
+import adbc_driver_postgresql.dbapi as postgres_driver  # type: ignore[import-untyped] # no types
+import duckdb
+from adbc_driver_manager import dbapi as adbc
+from fault_points import Kind, Points, Work, deaths, failures, gist, refusals
+from fault_scenario import BATCH_ROWS, Tables
+from postgres_server import fresh_schema
+from processes import wait_until
+from pydantic import SecretStr
+from snowflake_server import Fault, How, SnowflakeServer
+
+from streamproc.settings import LoaderSettings, Settings
+from streamproc.warehouse import lake, parquet
+from streamproc.warehouse.lake_disk import Disk
+from streamproc.warehouse.parquet import open_parquet
+from streamproc.warehouse.snowflake_connection import Session
+
+__all__ = ["DuckDB", "Lake", "Postgres", "Snowflake", "Warehouse"]
+
+BY_TIME: Final = frozenset({"uuid_ts", "loaded_at", "deleted_at"})
+NOT_ALIKE: Final = frozenset({"streamproc_loads", "streamproc_offsets"})
+"""Tables that tell how it came about: the batches of a loader that started over are others."""
+
+
+class Warehouse(Protocol):
+    """One of the sinks."""
+
+    def settings(self, place: Path) -> Settings:
+        """Return those of a loader whose warehouse is empty; ``place`` is its own."""
+
+    def watch(self, points: Points) -> ExitStack:
+        """Have every statement of this process be a point."""
+
+    def settle(self) -> None:
+        """See to it that what a dead process has left open is ended."""
+
+    def tables(self, settings: Settings) -> Tables:
+        """Return what the warehouse holds."""
+
+    def staged(self, settings: Settings) -> Sequence[str]:
+        """Return what is left of batches on their way."""
+
+
+def _loader(place: Path, **options: Any) -> LoaderSettings:
+    common = {
+        "instance_id": "loader-0",
+        "batch_rows": BATCH_ROWS,
+        "memory_bytes": 1,
+        "spool_directory": place,
+    }
+    return LoaderSettings.model_validate({**common, **options})
+
+
+def _tables(
+    columns: Sequence[tuple[str, str]], ask: Callable[[str], Sequence[Sequence[Any]]]
+) -> Tables:
+    named: dict[str, list[str]] = {}
+    for table, column in columns:
+        if table.lower() not in NOT_ALIKE and column.lower() not in BY_TIME:
+            named.setdefault(table, []).append(column)
+    return {
+        table.lower(): _rows(names, ask(f'SELECT {_listed(names)} FROM "{table}"'))
+        for table, names in sorted(named.items())
+    }
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in sorted(names))
+
+
+def _rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Mapping[str, Any]]:
+    lowered = [name.lower() for name in sorted(names)]
+    return sorted((dict(zip(lowered, map(_plain, row), strict=True)) for row in rows), key=str)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, bool | int | str | None) else str(value)
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+DUCKDB_FAULTS: Final = failures(duckdb.IOException("the disk is gone"))
+
+
+class WatchedDuckDB:
+    """A connection each of whose statements is a point."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, points: Points) -> None:
+        self._connection = connection
+        self._points = points
+
+    def execute(self, sql: str, *parameters: Any) -> Any:
+        return self._points.take(
+            gist(sql), lambda: self._connection.execute(sql, *parameters), DUCKDB_FAULTS
+        )
+
+    def close(self) -> None:
+        self._points.take("close", self._connection.close, deaths())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+@contextmanager
+def _watched_duckdb(points: Points) -> Iterator[None]:
+    connect = duckdb.connect
+
+    def watched(*given: Any, **options: Any) -> WatchedDuckDB:
+        return WatchedDuckDB(connect(*given, **options), points)
+
+    with patch("duckdb.connect", watched):
+        yield
+
+
+class DuckDB:
+    """Files, one a database."""
+
+    def settings(self, place: Path) -> Settings:
+        return Settings(loader=_loader(place, duckdb_file=place / "warehouse.duckdb"))
+
+    def watch(self, points: Points) -> ExitStack:
+        watched = ExitStack()
+        watched.enter_context(_watched_duckdb(points))
+        return watched
+
+    def settle(self) -> None:
+        return  # a file's lock goes with the process
+
+    def tables(self, settings: Settings) -> Tables:
+        with duckdb.connect(str(settings.loader.duckdb_file)) as connection:
+            sql = "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
+            columns = connection.execute(sql).fetchall()
+            return _tables(columns, lambda sql: connection.execute(sql).fetchall())
+
+    def staged(self, settings: Settings) -> Sequence[str]:
+        folder = settings.loader.duckdb_file.parent
+        return [file.name for file in folder.glob("*.tmp")]
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+WRITES: Final = ("make_folder", "write", "link", "replace", "remove", "remove_tree", "sync")
+READS: Final = ("names", "read")
+
+
+class Lake:
+    """Folders, one a lake."""
+
+    def settings(self, place: Path) -> Settings:
+        return Settings(
+            loader=_loader(place, sink="parquet", parquet_directory=place / "lake", batch_seconds=5)
+        )
+
+    def watch(self, points: Points) -> ExitStack:
+        error = OSError(errno.EIO, os.strerror(errno.EIO))
+        watched = ExitStack()
+        # What is rare comes sooner; and no test cuts the power.
+        watched.enter_context(patch.object(lake, "COMMITS_A_SNAPSHOT", 3))
+        watched.enter_context(patch.object(parquet, "FILES_A_TIER", 2))
+        watched.enter_context(patch("os.fsync", lambda _: None))
+        for name in (*WRITES, *READS):
+            watched.enter_context(points.watch(Disk, name, failures(error), often=name in READS))
+        # Nothing takes a lock and then says that it did not.
+        watched.enter_context(points.watch(Disk, "lock", refusals(error)))
+        watched.enter_context(points.watch(Disk, "unlock", deaths()))
+        watched.enter_context(_watched_duckdb(points))
+        return watched
+
+    def settle(self) -> None:
+        return  # as a file's
+
+    def tables(self, settings: Settings) -> Tables:
+        sink = open_parquet(settings.loader)
+        state = sink._state()
+        sink.close()
+        folder = settings.loader.parquet_directory
+        files = {table: f"table={table}/**/*.parquet" for table in state.schema}
+        files["discards"] = "table=discards/**/*.parquet"
+        files["streamproc_messages"] = "_streamproc/messages/**/*.parquet"
+        found: dict[str, Sequence[Mapping[str, Any]]] = {}
+        with duckdb.connect() as connection:
+            for table, pattern in files.items():
+                if list(folder.glob(pattern)):
+                    read = f"read_parquet('{folder}/{pattern}', union_by_name = true)"
+                    answer = connection.execute(f"SELECT * FROM {read}")
+                    names = [name for name, *_ in answer.description]
+                    kept = [name for name in names if name not in BY_TIME]
+                    answer = connection.execute(f"SELECT {_listed(kept)} FROM {read}")
+                    found[table] = _rows(kept, answer.fetchall())
+        found["streamproc_deletions"] = [
+            {"token": token, "receipt": erased.receipt, "events": erased.events}
+            for token, erased in state.erased.items()
+        ]
+        return found
+
+    def staged(self, settings: Settings) -> Sequence[str]:
+        folder = settings.loader.parquet_directory / "_streamproc"
+        return [file.name for name in ("staging", "locks") for file in (folder / name).iterdir()]
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+HOWS: Final[Mapping[Kind, How]] = {
+    "fails": "before",
+    "unanswered": "after",
+    "session lost": "session",
+    "killed before": "killed before",
+    "killed after": "killed after",
+}
+
+
+@dataclass
+class Snowflake:
+    """Databases of one server, reached over HTTP."""
+
+    port: int
+
+    @property
+    def server(self) -> SnowflakeServer:
+        return SnowflakeServer(self.port)
+
+    def settings(self, place: Path) -> Settings:
+        loader = _loader(place, sink="snowflake", batch_seconds=5)
+        return Settings(
+            loader=loader, snowflake=self.server.settings(f"FAULTS_{place.name}".upper())
+        )
+
+    def watch(self, points: Points) -> ExitStack:
+        watched = ExitStack()
+        faults = {kind: self._fault(how) for kind, how in HOWS.items()}
+        watched.enter_context(points.watch(Session, "_run", faults))
+        return watched
+
+    def _fault(self, how: How) -> Callable[[Work], Any]:
+        def fail(work: Work) -> Any:
+            self.server.arm(Fault(how, pid=os.getpid()))
+            return work()
+
+        return fail
+
+    def settle(self) -> None:
+        self.server.arm()
+        wait_until(self.server.end_sessions)
+
+    def tables(self, settings: Settings) -> Tables:
+        database = settings.snowflake.database
+        with self.server.client(database) as connection, connection.cursor() as cursor:
+
+            def ask(sql: str) -> Sequence[Sequence[Any]]:
+                cursor.execute(sql)
+                rows: Sequence[Sequence[Any]] = cursor.fetchall()
+                return rows
+
+            columns = ask(
+                "SELECT table_name, column_name FROM information_schema.columns"
+                f" WHERE table_schema = 'EVENTS' AND table_catalog = '{database}'"
+            )
+            return _tables([(str(table), str(column)) for table, column in columns], ask)
+
+    def staged(self, settings: Settings) -> Sequence[str]:
+        database = settings.snowflake.database
+        tables = self.server.rows(database, "SHOW TABLES LIKE 'STREAMPROC_STAGED%'")
+        files = self.server.rows(database, "LIST @STREAMPROC_STAGE")
+        return [str(line) for line in (*tables, *files)]
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Postgres:
+    """Schemas of one server."""
+
+    url: str
+
+    def settings(self, place: Path) -> Settings:
+        file = place / "url"
+        if not file.exists():
+            file.write_text(fresh_schema(self.url))
+        url = SecretStr(file.read_text())
+        return Settings(loader=_loader(place, sink="postgres", postgres_url=url))
+
+    def watch(self, points: Points) -> ExitStack:
+        error = adbc.OperationalError("gone", status_code=adbc_manager.AdbcStatusCode.IO)
+        faults = {**failures(error), "session lost": self._session_lost}
+        watched = ExitStack()
+        watched.enter_context(points.watch(adbc.Cursor, "execute", faults))
+        watched.enter_context(points.watch(adbc.Cursor, "adbc_ingest", faults))
+        watched.enter_context(points.watch(adbc.Connection, "commit", faults))
+        return watched
+
+    def _session_lost(self, work: Work) -> Any:
+        self.settle()
+        return work()
+
+    def settle(self) -> None:
+        others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type ~ 'client'"
+        self._ask(f"SELECT pg_terminate_backend(pid) {others}")
+        wait_until(lambda: not self._ask(f"SELECT pid {others}"))
+
+    def tables(self, settings: Settings) -> Tables:
+        assert settings.loader.postgres_url is not None
+        url = settings.loader.postgres_url.get_secret_value()
+        columns = self._ask(
+            "SELECT CAST(table_name AS text), CAST(column_name AS text)"
+            " FROM information_schema.columns WHERE table_schema = current_schema()",
+            url,
+        )
+        return _tables(columns, lambda sql: self._ask(sql, url))
+
+    def staged(self, settings: Settings) -> Sequence[str]:
+        tables = self.tables(settings)  # staged ones go with the session
+        return [table for table in tables if "staged" in table]
+
+    def _ask(self, sql: str, url: str | None = None) -> list[Any]:
+        with (
+            postgres_driver.connect(url or self.url) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(sql)
+            rows: list[Any] = cursor.fetchall()
+            return rows

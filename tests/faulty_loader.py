@@ -1,0 +1,248 @@
+"""Fails a loader at every point it passes, in every way, and lets a fresh one go on.
+
+    python tests/faulty_loader.py FOLDER SINK [--address ADDRESS] [--most N]
+
+The points are found by watching a loader that comes through: each statement to the warehouse and
+each step of the loader's own. All of a loader is real but for Kafka, whose topics are in memory and
+alike for every loader. After a fault the same loader goes on, or a fresh one where it was killed; a
+fresh one in any case has the last word. The tables have to be those of a loader nothing happened
+to, and those that the story says.
+
+Every loader is a process of its own, forked from one that has imported everything.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from unittest.mock import patch
+
+import click
+import fault_scenario as scenario
+import structlog
+from fault_points import KILLS, Fault, Point, Points, deaths, failures, refusals
+from fault_warehouses import DuckDB, Lake, Postgres, Snowflake, Warehouse
+from loading import InlineExecutor, KeptDeadLetters, MemorySource, TestClock
+
+from streamproc.errors import RetryableError
+from streamproc.settings import Settings
+from streamproc.warehouse import loader, sinks
+from streamproc.warehouse.frames import Framer
+from streamproc.warehouse.loader import LoaderOptions, run_loader
+from streamproc.warehouse.sink import Sink
+from streamproc.warehouse.sinks import open_sink
+from streamproc.warehouse.spool import PREFIX, Spool
+
+LIFE_SECONDS: Final = 60
+"""Longest that a process takes; more, and it hangs."""
+STORY_SECONDS: Final = 1_000.0
+"""Longest by the loader's own clock, which passes only while it waits."""
+SEED: Final = 7
+
+WAREHOUSES: Final[Mapping[str, Callable[[str], Warehouse]]] = {
+    "duckdb": lambda _: DuckDB(),
+    "parquet": lambda _: Lake(),
+    "snowflake": lambda port: Snowflake(int(port)),
+    "postgres": Postgres,
+}
+
+
+class Verdict(NamedTuple):
+    """What is to be said of the warehouse in the end."""
+
+    complaints: Sequence[str]
+    tables: Mapping[str, Sequence[str]]
+
+
+class FailedError(Exception):
+    """A loader's process has ended otherwise than it should have."""
+
+
+# -- one life of a loader ------------------------------------------------------------------------
+
+
+def live(warehouse: Warehouse, place: Path, fault: Fault | None) -> list[Point]:
+    """Load all there is, and return the points that were passed."""
+    settings, points, time = warehouse.settings(place), Points(fault), TestClock()
+    end = time.seconds + STORY_SECONDS
+    options = LoaderOptions(lambda: time.seconds > end, until="caught up", clock=time.clock)
+    with _steps(points, time), warehouse.watch(points):
+        run_loader(settings, options)
+    assert time.seconds < end, "it did not catch up"
+    return points.passed
+
+
+@contextmanager
+def _steps(points: Points, time: TestClock) -> Iterator[None]:
+    """Put memory in the place of Kafka, and have every step be a point."""
+    lost = failures(RetryableError("gone"))
+    seen: set[type] = set()
+    full = refusals(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+    def opened(settings: Settings) -> Sink:
+        sink: Sink = points.take("open", lambda: open_sink(settings), lost)
+        if type(sink) not in seen:  # it may be opened again
+            seen.add(type(sink))
+            for call in ("offsets", "schema", "change", "load", "clean"):
+                watched.enter_context(points.watch(type(sink), call, lost))
+        return sink
+
+    with ExitStack() as watched:
+        watched.enter_context(points.watch(MemorySource, "poll", lost, often=True))
+        watched.enter_context(points.watch(MemorySource, "begin", lost))
+        watched.enter_context(points.watch(MemorySource, "commit", deaths()))
+        watched.enter_context(points.watch(Framer, "frames", deaths()))
+        watched.enter_context(points.watch(Spool, "_write", full))
+        watched.enter_context(points.watch(Spool, "drop", deaths()))
+        watched.enter_context(points.watch(KeptDeadLetters, "send", deaths()))
+        watched.enter_context(points.watch(KeptDeadLetters, "flush", lost))
+        watched.enter_context(
+            patch.multiple(
+                loader,
+                open_sink=opened,
+                DeadLetterProducer=lambda _settings: KeptDeadLetters(),
+                ThreadPoolExecutor=lambda _threads, _name: InlineExecutor(),
+                _sources=partial(_sources, time),
+            )
+        )
+        yield
+
+
+@contextmanager
+def _sources(
+    time: TestClock, settings: Settings, *, group: str | None
+) -> Iterator[Sequence[MemorySource]]:
+    assert group is not None
+    yield scenario.sources(settings.topics, time.wait)
+
+
+def finish(warehouse: Warehouse, place: Path) -> Verdict:
+    """Have a fresh loader do what is left, and look at the warehouse."""
+    warehouse.settle()
+    live(warehouse, place, None)
+    settings = warehouse.settings(place)
+    tables = warehouse.tables(settings)
+    complaints = list(scenario.complaints(tables))
+    sink = open_sink(settings)
+    if (offsets := sink.offsets()) != scenario.ends(settings.topics):
+        complaints.append(f"offsets: {offsets}")
+    sink.close()
+    if left := warehouse.staged(settings):
+        complaints.append(f"staged: {left}")
+    if spooled := [path.name for path in place.glob(f"{PREFIX}*")]:
+        complaints.append(f"spooled: {spooled}")
+    return Verdict(
+        complaints, {table: [str(row) for row in rows] for table, rows in tables.items()}
+    )
+
+
+# -- processes -----------------------------------------------------------------------------------
+
+
+def forked(work: Callable[[], Any], answer: Path) -> Any:
+    """Do ``work`` in a process of its own and return what it returned; None if it was killed.
+
+    Raises:
+        FailedError: It failed, or did not end.
+    """
+    answer.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(LIFE_SECONDS)
+        try:
+            answer.write_text(json.dumps(work()))
+        except BaseException:  # noqa: BLE001 - what fails here must not go on as the parent
+            answer.write_text(traceback.format_exc())
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        if os.WTERMSIG(status) != signal.SIGKILL:
+            raise FailedError(f"ended by signal {os.WTERMSIG(status)}")
+        return None
+    if os.WEXITSTATUS(status) != 0:
+        raise FailedError(answer.read_text())
+    return json.loads(answer.read_text())
+
+
+def try_one(warehouse: Warehouse, place: Path, fault: Fault, expected: Verdict) -> Iterator[str]:
+    """Yield what is wrong after a fault."""
+    try:
+        passed = forked(partial(live, warehouse, place, fault), place / "points")
+        if (passed is None) != (fault.kind in KILLS):
+            yield "it was killed, or not"
+        if passed is not None and len(passed) <= fault.number:
+            yield "it did not come to that point"
+        found = Verdict(*forked(partial(finish, warehouse, place), place / "verdict"))
+    except FailedError as error:
+        yield str(error)
+        return
+    yield from found.complaints
+    for table in expected.tables.keys() | found.tables.keys():
+        one, other = (Counter(verdict.tables.get(table, ())) for verdict in (expected, found))
+        if one != other:
+            yield f"{table}: {list(one - other)} became {list(other - one)}"
+
+
+# -- which ---------------------------------------------------------------------------------------
+
+
+def chosen(points: Sequence[Point], most: int | None) -> list[Fault]:
+    """Return the faults to try: all, or so many, of each name and kind at most one."""
+    faults = [Fault(number, kind) for number, point in enumerate(points) for kind in point.kinds]
+    if most is None:
+        return faults
+    rng = random.Random(SEED)
+    rng.shuffle(faults)
+    one_each = {(points[fault.number].name, fault.kind): fault for fault in faults}
+    return list(one_each.values())[:most]
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("sink", type=click.Choice(list(WAREHOUSES)))
+@click.option("--address", default="", help="Of the server: its port, or its URL.")
+@click.option("--most", type=int, help="Try so many only.")
+def main(folder: Path, sink: str, address: str, most: int | None) -> None:
+    """Try the faults of a SINK in FOLDER; print what came of it as JSON."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    # So that a value can be too long that is no megabytes.
+    sinks.DIALECTS[sink] = replace(sinks.DIALECTS[sink], text_bytes=scenario.TEXT_BYTES)
+    warehouse = WAREHOUSES[sink](address)
+    (whole := folder / "whole").mkdir()
+    points = [
+        Point(name, tuple(kinds))
+        for name, kinds in forked(partial(live, warehouse, whole, None), whole / "points")
+    ]
+    expected = Verdict(*forked(partial(finish, warehouse, whole), whole / "verdict"))
+    failed = list(expected.complaints)
+    tried = [] if failed else chosen(points, most)
+    for fault in tried:
+        (place := folder / f"{fault.number}_{fault.kind.replace(' ', '_')}").mkdir()
+        problems = list(try_one(warehouse, place, fault, expected))
+        failed += [
+            f"{sink}, {fault.kind} at {fault.number}, {points[fault.number].name}: {problem}"
+            for problem in problems
+        ]
+        if not problems:
+            shutil.rmtree(place)
+    kinds = Counter(fault.kind for fault in tried)
+    click.echo(json.dumps({"points": len(points), "tried": kinds, "failed": failed}))
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()
