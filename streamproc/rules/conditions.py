@@ -55,7 +55,7 @@ def _expression(written: str) -> str:
 
 Scalar = bool | int | float | str
 Scalars = Annotated[tuple[Scalar, ...], Field(min_length=1)]
-Number = Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)]
+Number = Annotated[float, Field(strict=True)]
 Texts = Annotated[frozenset[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 Expression = Annotated[str, AfterValidator(_expression)]
 Conditions = Annotated[tuple["Condition", ...], Field(min_length=1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from streamproc.rules.conditions import Condition
@@ -13,7 +13,7 @@ from streamproc.rules.operators import DropEvent, Hash, Keep, Operator
 from streamproc.rules.paths import ANY_DEPTH, letters_of
 from streamproc.rules.scope import NAMED
 
-__all__ = ["Remark", "contradictions", "unsearched"]
+__all__ = ["Remark", "contradictions", "namesakes", "unsearched"]
 
 Remark = tuple[Location, str]
 """Where in a ruleset, and what there is to say."""
@@ -47,6 +47,16 @@ def unsearched(
             yield location, f"{name} is not among the entities searched{nearest(name, known)}"
 
 
+def namesakes(written: Any) -> Iterator[Remark]:
+    """Yield each rule of a name that another has; ``written`` need not be in order otherwise."""
+    rules = written.get("rules") if isinstance(written, dict) else None
+    seen: dict[str, int] = {}
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+        name = rule.get("name") if isinstance(rule, dict) else None
+        if isinstance(name, str) and (first := seen.setdefault(name, index)) != index:
+            yield ("rules", index, "name"), f"is the name of rules[{first}] too"
+
+
 def contradictions(ruleset: Ruleset, recognizers: Recognizers) -> Iterator[Remark]:
     """Yield what no ruleset can mean."""
     if "default" not in ruleset.operators:
@@ -54,19 +64,10 @@ def contradictions(ruleset: Ruleset, recognizers: Recognizers) -> Iterator[Remar
     for entity, operator in ruleset.operators.items():
         for message in _misplaced(operator, entity):
             yield ("operators", entity), message
-    yield from _namesakes(ruleset.rules)
     searchable = SEARCHABLE | recognizers.entities
     for index, rule in enumerate(ruleset.rules):
         for location, message in (*_of_entity(rule, searchable), *_of_scope(rule), *_of_rule(rule)):
             yield ("rules", index, *location), message
-
-
-def _namesakes(rules: Sequence[Rule]) -> Iterator[Remark]:
-    seen: dict[str, int] = {}
-    for index, rule in enumerate(rules):
-        if rule.name in seen:
-            yield ("rules", index, "name"), f"is the name of rules[{seen[rule.name]}] too"
-        seen.setdefault(rule.name, index)
 
 
 def _misplaced(operator: Operator, entity: str) -> Iterator[str]:

@@ -51,7 +51,10 @@ class Document:
             root = yaml.compose(text)
         except MarkedYAMLError as error:
             message = f"is not YAML: {error.problem}{_remedy(f'{error.context} {error.problem}')}"
-            raise ConfigError(Problem(source, "", message, *_at(error.problem_mark))) from None
+            # Of a quotation without an end, the end of the file says nothing.
+            mark = error.context_mark if "quoted scalar" in str(error.context) else None
+            at = _at(mark or error.problem_mark)
+            raise ConfigError(Problem(source, "", message, *at)) from None
         except RecursionError:
             raise ConfigError(Problem(source, "", TOO_DEEP, *_at(_too_deep(text)))) from None
         except ReaderError as error:
@@ -133,6 +136,8 @@ def _written(location: Location) -> str:
 
 def _remedy(problem: str) -> str:
     """Return what to do about what people stumble over; empty where it is something else."""
+    if "another document" in problem:
+        return "; a file is one, without ---"
     if "\\t" in problem:
         return "; indent with spaces"
     if "alias" in problem:
@@ -151,7 +156,7 @@ def _mark(node: Node | None, location: Location, *, at_key: bool) -> StreamMark 
 
     Where its value begins in the line of its key, else where the key does.
     """
-    mark = None
+    mark = node.start_mark if node else None
     for step in location:
         found = _child(node, step)
         if found is None:

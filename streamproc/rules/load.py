@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from streamproc.errors import ConfigError, Problem
 from streamproc.rules.beside import Beside
 from streamproc.rules.conditions import Condition
-from streamproc.rules.consistency import Remark, contradictions, unsearched
+from streamproc.rules.consistency import Remark, contradictions, namesakes, unsearched
 from streamproc.rules.document import Document, Location, explained, nearest, read_text
 from streamproc.rules.language import Rule, Ruleset
 from streamproc.rules.load_recognizers import Recognizers, load_recognizers
@@ -110,7 +110,8 @@ def _read(text: str, source: str, beside: Beside, further: Further) -> tuple[Rul
         if found is None:
             raise ConfigError(*problems) from None
         ruleset = found
-    remarks = [*contradictions(ruleset, beside.recognizers), *further(ruleset)]
+    remarks = [*namesakes(document.content), *contradictions(ruleset, beside.recognizers)]
+    remarks += further(ruleset)
     if not any(problem.path.startswith("entities") for problem in problems):
         remarks += unsearched(content, ruleset, beside.recognizers)
     problems += (document.problem(*remark) for remark in remarks)
