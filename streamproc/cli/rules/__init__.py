@@ -20,6 +20,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Print the JSON Schema of rulesets, for editors.",
     ),
     "test": ("streamproc.cli.rules.test:test", "Run the cases beside a ruleset."),
+    "explain": (
+        "streamproc.cli.rules.explain:explain",
+        "Tell what becomes of an event and why, field by field.",
+    ),
     "diff": (
         "streamproc.cli.rules.diff:diff",
         "Tell what would become otherwise of events under other rules.",
@@ -36,6 +40,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": (
         "streamproc.cli.rules.status:status",
         "Tell which ruleset is in force, and which worker runs what.",
+    ),
+    "debt": (
+        "streamproc.cli.rules.debt:debt",
+        "Tell how many rows were made under weaker rules than today's.",
     ),
 }
 

@@ -18,7 +18,7 @@ from itertools import product
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from streamproc.effects.protection import RANKS, shows_more
-from streamproc.rules import FormatPreserve, Keep, Mask, Operator, Rule, Ruleset
+from streamproc.rules import FormatPreserve, Keep, Mask, Operator, Recognizers, Rule, Ruleset
 from streamproc.rules.automaton import Keys, State, advanced, closed
 from streamproc.rules.paths import ANY, ANY_DEPTH, KEY, FieldPath
 
@@ -149,7 +149,9 @@ def _concrete(path: FieldPath, depth: int) -> tuple[str, ...]:
 
 
 def _written(path: FieldPath) -> str:
-    return ".".join(f"/{step[len(KEY) :]}/" if step.startswith(KEY) else step for step in path.steps)
+    return ".".join(
+        f"/{step[len(KEY) :]}/" if step.startswith(KEY) else step for step in path.steps
+    )
 
 
 class _Walk:
@@ -296,7 +298,8 @@ def _recognizers(ruleset: Ruleset) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
     for definition in ruleset.recognizers:
         said = json.dumps(asdict(definition), sort_keys=True, default=sorted)
-        found.setdefault(definition.entity, []).append(said)
+        for entity in Recognizers((definition,)).entities:
+            found.setdefault(entity, []).append(said)
     return found
 
 
