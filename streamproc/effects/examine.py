@@ -10,7 +10,7 @@ from streamproc.detect import key_words
 from streamproc.errors import EventError, Stage
 from streamproc.events import Dropped, Event, Record
 from streamproc.pipeline import Parts
-from streamproc.redact import Survey, survey
+from streamproc.redact import Sites, Survey, survey
 from streamproc.redact.siblings import note_siblings
 from streamproc.redact.survey import Opened
 from streamproc.rules import Plan, Rule, Ruleset, Scope
@@ -78,6 +78,10 @@ class Examiner:
     def rules_at(self, place: Place) -> Sequence[Rule]:
         """Return the rules that speak of the field at ``place``, in force or not, in order."""
         return self._every.policy(step for step in place if isinstance(step, str)).rules
+
+    def sites(self, event: Event) -> Sites:
+        """Return the fields as the walk over ``event`` meets them."""
+        return self._parts.sites.of(event)
 
     def not_in_force(self, event: Event) -> dict[str, str]:
         """Return the rules that are not in force for ``event``, each with the key that says so."""

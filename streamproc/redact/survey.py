@@ -21,7 +21,7 @@ from streamproc.redact.operators import WRITTEN
 from streamproc.redact.places import Trail, inner_trail
 from streamproc.redact.sites import Site, Sites
 
-__all__ = ["Leaf", "Name", "Opened", "Survey", "encoding_of", "survey", "text_of"]
+__all__ = ["Leaf", "Name", "Opened", "Survey", "encoding_of", "is_searched", "survey", "text_of"]
 
 LARGEST_UNSEARCHED = 999_999
 """No card, phone or account number has fewer than seven digits; where the field's name announces
@@ -204,7 +204,8 @@ def encoding_of(words: Iterable[str]) -> re.Pattern[str]:
     return _SIGN_OR_SPACE if any(" " in word for word in others) else _SIGN
 
 
-def _is_searched(value: object, site: Site) -> bool:
+def is_searched(value: object, site: Site) -> bool:
+    """Return whether ``value``, which is no text, is searched at ``site`` where numbers are."""
     if type(value) is float:
         return site.evident or (value.is_integer() and abs(value) > LARGEST_UNSEARCHED)
     return type(value) is int and (site.evident or abs(value) > LARGEST_UNSEARCHED)
@@ -284,7 +285,7 @@ class _Walk:
         elif kind is dict or kind is list:
             inner = inner_trail(site, trail, step, value)
             self._waiting.append((value, site, inner, documents))
-        elif site.numbers and _is_searched(value, site):
+        elif site.numbers and is_searched(value, site):
             self._ask(self.found.leaves, Leaf(holder, step, site, trail, value, documents))
 
     def _text(self, leaf: Leaf) -> None:
