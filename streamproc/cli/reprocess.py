@@ -68,10 +68,11 @@ def _run(settings: Settings, since: Micros, until: Micros | None) -> tuple[bool,
     from streamproc.kafka.registry import wait_for_row_codec
     from streamproc.kafka.topics import wait_for_topics
     from streamproc.reprocess import reprocess
-    from streamproc.rollout import FixedRules
+    from streamproc.rollout import FixedRules, current_ruleset
 
     view = View()
-    pipeline = make_pipeline(settings, load_key_ring(settings), view)
+    ring = load_key_ring(settings)
+    pipeline = make_pipeline(settings, ring, view, current_ruleset(settings))
     wait_for_topics(settings)
     rows = wait_for_row_codec(settings.registry, settings.topics.load)
     signals: list[int] = []  # not an Event: its lock may be held when a signal comes

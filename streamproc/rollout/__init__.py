@@ -23,7 +23,8 @@ watermarks do not fall when a leader changes: KIP-207.)
 itself; of ``activate`` and ``abort`` the one that comes first in the log counts, for everybody.
 
 **Replays.** The log is kept whole, so a worker that starts, or reads again from the beginning,
-finds for every offset the ruleset that decided it the first time.
+finds for every offset the ruleset that decided it the first time. ``streamproc reprocess`` is no
+replay: it corrects what earlier rulesets made, by the one that took over last.
 
 **Before the first publication** no worker that follows the topic processes anything; the first
 ruleset is in force from the beginning of every partition. So is every later one in partitions that
@@ -44,6 +45,6 @@ what it writes on rows in its status.
 
 from streamproc.rollout.in_force import FixedRules, Part, RulesInForce
 from streamproc.rollout.pipelines import Pipelines
-from streamproc.rollout.start import start_rules
+from streamproc.rollout.start import current_ruleset, start_rules
 
-__all__ = ["FixedRules", "Part", "Pipelines", "RulesInForce", "start_rules"]
+__all__ = ["FixedRules", "Part", "Pipelines", "RulesInForce", "current_ruleset", "start_rules"]

@@ -6,14 +6,19 @@ import os
 import socket
 from importlib.metadata import version
 
+from streamproc.assemble import load_rules
+from streamproc.errors import ConfigError, Problem
+from streamproc.rollout.bundle import open_bundle
 from streamproc.rollout.folder import FolderRules
 from streamproc.rollout.follow import Channel, TopicRules
 from streamproc.rollout.in_force import RulesInForce
+from streamproc.rollout.log import RulesLog
 from streamproc.rollout.pipelines import Pipelines
+from streamproc.rules import Ruleset
 from streamproc.settings import Settings
 from streamproc.shipped import shipped
 
-__all__ = ["start_rules"]
+__all__ = ["current_ruleset", "start_rules"]
 
 
 def start_rules(settings: Settings, pipelines: Pipelines) -> RulesInForce:
@@ -31,6 +36,23 @@ def start_rules(settings: Settings, pipelines: Pipelines) -> RulesInForce:
     watched = FolderRules(place, settings.topics.raw, pipelines)
     watched.start()
     return watched
+
+
+def current_ruleset(settings: Settings) -> Ruleset:
+    """Return the ruleset that decides what comes next: that which took over last, or the folder's.
+
+    Raises:
+        ConfigError: With every problem of it; or none was published.
+        RetryableError: The topic of rules cannot be read.
+    """
+    if settings.rules.follow == "folder":
+        return load_rules(settings)
+    with RulesLog(settings) as log:
+        log.catch_up()
+    if log.ledger.latest is None:
+        told = "no ruleset was published; run `streamproc rules publish`"
+        raise ConfigError(Problem(settings.topics.rules, "", told))
+    return open_bundle(log.ledger.rulesets[log.ledger.latest].files)
 
 
 def _channel(settings: Settings) -> Channel:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streamproc.rules import Checked, Surroundings
     from streamproc.settings import Settings
 
-__all__ = ["check"]
+__all__ = ["check", "surroundings_of"]
 
 
 @click.command()
@@ -42,7 +42,7 @@ def check(ctx: click.Context, place: Path | None, *, strict: bool, as_json: bool
     settings = settings_of(ctx).settings
     place = place or settings.rules.directory or shipped("rules")
     try:
-        checked = check_ruleset(place, _surroundings(settings))
+        checked = check_ruleset(place, surroundings_of(settings))
     except ConfigError as error:
         if not as_json:
             raise
@@ -52,7 +52,8 @@ def check(ctx: click.Context, place: Path | None, *, strict: bool, as_json: bool
     sys.exit(EXIT_NO if strict and checked.warnings else 0)
 
 
-def _surroundings(settings: Settings) -> Surroundings:
+def surroundings_of(settings: Settings) -> Surroundings:
+    """Return what a ruleset can count on with these settings."""
     from streamproc.assemble import load_plan
     from streamproc.rules import Surroundings
 

@@ -22,8 +22,10 @@ __all__ = ["history"]
 def history(ctx: click.Context, *, as_json: bool) -> None:
     """List every ruleset that was published: who, when, why, and what came of it."""
     from streamproc.rollout.log import RulesLog
+    from streamproc.telemetry import configure
 
     settings = settings_of(ctx).settings
+    configure(settings.log)
     with RulesLog(settings) as log:
         log.catch_up()
     rows = [_row(log.ledger, each) for each in log.ledger.rulesets.values()]

@@ -47,8 +47,10 @@ def rollback(
     they are (`streamproc reprocess`).
     """
     from streamproc.cli.rules.rolling_out import about, roll_out
+    from streamproc.telemetry import configure
 
     settings = settings_of(ctx).settings
+    configure(settings.log)
     earlier = _earlier(settings, ruleset)
     publication = about(
         settings,

@@ -24,8 +24,10 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
     """Tell which ruleset is in force, and which worker runs what. Listens for three seconds."""
     from streamproc.rollout.log import RulesLog
     from streamproc.rollout.workers import LISTEN_SECONDS, Workers
+    from streamproc.telemetry import configure
 
     settings = settings_of(ctx).settings
+    configure(settings.log)
     with RulesLog(settings) as log, Workers(settings) as workers:
         heard = workers.listen()
         heard = workers.listen(LISTEN_SECONDS)

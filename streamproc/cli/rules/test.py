@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streamproc.rules import Ruleset
     from streamproc.settings import Settings
 
-__all__ = ["test"]
+__all__ = ["run_suites", "suites_beside", "test"]
 
 
 @click.command()
@@ -50,7 +50,7 @@ def test(
     settings = settings_of(ctx).settings
     configure(settings.log)
     ruleset, suites = _loaded(settings, place)
-    outcomes = _run(settings, ruleset, suites)
+    outcomes = run_suites(settings, ruleset, suites)
     missed = unreached(ruleset, outcomes)
     if junit is not None:
         _write(junit, outcomes, missed if cover else None)
@@ -63,13 +63,29 @@ def test(
 
 
 def _loaded(settings: Settings, place: Path | None) -> tuple[Ruleset, list[Suite]]:
-    from streamproc.effects.cases import case_files, load_cases
     from streamproc.errors import ConfigError, Problem
     from streamproc.rules import load_ruleset
     from streamproc.shipped import shipped
 
     place = place or settings.rules.directory or shipped("rules")
     ruleset = load_ruleset(place)
+    suites = suites_beside(place)
+    if not any(suite.cases for suite in suites):
+        folder = place if place.is_dir() else place.parent
+        message = "no cases: write some in *.yaml there, or have `streamproc scan` propose them"
+        raise ConfigError(Problem(str(folder / "tests"), "", message))
+    return ruleset, suites
+
+
+def suites_beside(place: Path) -> list[Suite]:
+    """Return the cases beside the ruleset of ``place``, which is in order.
+
+    Raises:
+        ConfigError: With every problem of their files.
+    """
+    from streamproc.effects.cases import case_files, load_cases
+    from streamproc.errors import ConfigError, Problem
+
     if place.is_dir():
         (place,) = place.glob("*.yaml")  # it was loaded, so it is one
     suites: list[Suite] = []
@@ -81,13 +97,11 @@ def _loaded(settings: Settings, place: Path | None) -> tuple[Ruleset, list[Suite
             problems += error.problems
     if problems:
         raise ConfigError(*problems)
-    if not any(suite.cases for suite in suites):
-        message = "no cases: write some in *.yaml there, or have `streamproc scan` propose them"
-        raise ConfigError(Problem(str(place.parent / "tests"), "", message))
-    return ruleset, suites
+    return suites
 
 
-def _run(settings: Settings, ruleset: Ruleset, suites: Sequence[Suite]) -> list[Outcome]:
+def run_suites(settings: Settings, ruleset: Ruleset, suites: Sequence[Suite]) -> list[Outcome]:
+    """Return what becomes of all cases of ``suites``."""
     from streamproc.assemble import Assembly
     from streamproc.effects.trials import TEST_RING, Trials
     from streamproc.identity import View
