@@ -68,12 +68,14 @@ def open_duckdb(settings: LoaderSettings) -> DuckDBSink:
     """Open the database, make its tables if they are not there, and return the sink on it.
 
     Raises:
-        ConfigError: The file is in no folder, or is something else than a database.
+        ConfigError: The file is in no folder, is one, or is something else than a database.
         RetryableError: Another process has it, or it cannot be opened now.
     """
     file = settings.duckdb_file
     if not file.parent.is_dir():
         raise ConfigError(Problem(str(file), "", "its folder does not exist"))
+    if file.is_dir():
+        raise ConfigError(Problem(str(file), "", "is a folder, not a database"))
     try:
         connection = duckdb.connect(str(file), config={"checkpoint_threshold": CHECKPOINT_BYTES})
         connection.execute("SET TimeZone = 'UTC'")
@@ -83,7 +85,9 @@ def open_duckdb(settings: LoaderSettings) -> DuckDBSink:
         text = str(error)
         if "not a valid DuckDB" in text:
             raise ConfigError(Problem(str(file), "", "is no DuckDB database")) from None
-        reason = "is open in another process" if "lock" in text else "cannot be opened"
+        reason = (
+            "is open in another process" if "Could not set lock" in text else "cannot be opened"
+        )
         raise RetryableError(f"{file} {reason}") from None
     return DuckDBSink(connection, file, settings.dedupe_hours)
 

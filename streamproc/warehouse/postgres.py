@@ -61,12 +61,31 @@ COUNTED: Final = "WITH changed AS ({} RETURNING 1) SELECT COUNT(*) FROM changed"
 
 MARK: Final = re.compile(r"\?")
 
+REASONS: Final = {
+    "Connection refused": "nobody listens there",
+    "No such file": "nobody listens there",
+    "could not translate host name": "its host is not known",
+    "timeout expired": "no answer",
+    "password": "it does not accept the password",
+    "pg_hba.conf": "it does not let this user in from here",
+    'FATAL:  role "': "it does not know the user",
+    'FATAL:  database "': "it does not have the database",
+    "too many": "it has too many connections",
+    "starting up": "it is starting up",
+    "shutting down": "it is shutting down",
+}
+"""By what is in a driver's text, which may have the URL, and with it the password."""
+UNUSABLE: Final = re.compile(
+    r"missing \"=\"|invalid (?:URI|integer value|connection option|percent-encoded)|unterminated"
+)
+"""What libpq says of a URL that is none."""
+
 
 def open_postgres(settings: LoaderSettings) -> PostgresSink:
     """Connect, make the tables of the system if they are not there, and return the sink.
 
     Raises:
-        ConfigError: No database is set.
+        ConfigError: No database is set, or not as PostgreSQL writes it.
         RetryableError: It is not there now, or does not let us in.
     """
     if settings.postgres_url is None:
@@ -74,9 +93,8 @@ def open_postgres(settings: LoaderSettings) -> PostgresSink:
         raise ConfigError(Problem("settings", "loader.postgres_url", problem))
     try:
         connection = driver.connect(settings.postgres_url.get_secret_value())
-    except adbc.Error:
-        # The driver's text may have the URL, and with it the password.
-        raise RetryableError("PostgreSQL cannot be connected to") from None
+    except adbc.Error as error:
+        raise _unconnected(str(error)) from None
     sink = PostgresSink(connection, settings.dedupe_hours)
     sink.prepare()
     return sink
@@ -257,3 +275,11 @@ def _numbered(sql: str) -> str:
     # No text of ours has a question mark that is not a parameter.
     numbers = count(1)
     return MARK.sub(lambda _: f"${next(numbers)}", sql)
+
+
+def _unconnected(text: str) -> ConfigError | RetryableError:
+    if UNUSABLE.search(text):
+        told = "expected a URL such as postgresql://user@host/database"
+        return ConfigError(Problem("settings", "loader.postgres_url", told))
+    reason = next((f": {told}" for part, told in REASONS.items() if part in text), "")
+    return RetryableError(f"PostgreSQL cannot be connected to{reason}")

@@ -22,6 +22,7 @@ from snowflake.connector.errorcode import (
     ER_CONNECTION_IS_CLOSED,
     ER_CONNECTION_TIMEOUT,
     ER_FAILED_TO_REQUEST,
+    ER_INVALID_PRIVATE_KEY,
     ER_RETRYABLE_CODE,
 )
 from snowflake.connector.errors import Error, ProgrammingError
@@ -237,6 +238,9 @@ def _connect(settings: SnowflakeSettings) -> snowflake.connector.SnowflakeConnec
         if error.errno in REFUSED:
             told = f"Snowflake does not accept who logs in (error {error.errno})"
             raise ConfigError(Problem("settings", "snowflake", told)) from None
+        if error.errno == ER_INVALID_PRIVATE_KEY:
+            told = "is a private key of a kind that Snowflake does not take: RSA or ECDSA"
+            raise ConfigError(Problem(str(settings.private_key_file), "", told)) from None
         raise StatementError("log in", error) from None
     except Exception as error:  # noqa: BLE001 - keys that cannot be read raise whatever they like
         if settings.private_key_file is not None and isinstance(error, (TypeError, ValueError)):

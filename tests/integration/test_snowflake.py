@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from snowflake_server import Fault, SnowflakeServer, snowflake_server
 from structlog.testing import capture_logs
 from warehouse_batches import HOUR, NOW, TOPIC, Event, batch, deletion, identify, load, prepare
@@ -452,6 +452,20 @@ def test_a_key_that_is_none_is_told(server: SnowflakeServer, database: str, tmp_
     ):
         with pytest.raises(ConfigError, match="private key"), opened(server, database, **more):
             pass
+
+
+def test_a_key_of_a_kind_that_snowflake_does_not_take_is_told(
+    server: SnowflakeServer, database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "key.p8"
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    key = ed25519.Ed25519PrivateKey.generate()
+    file.write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()))
+    with (
+        pytest.raises(ConfigError, match="RSA or ECDSA"),
+        opened(server, database, private_key_file=file),
+    ):
+        pass
 
 
 def test_a_server_that_is_not_there_is_retryable(database: str) -> None:

@@ -104,6 +104,11 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         open_duckdb(LoaderSettings(duckdb_file=file))
 
 
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a folder"):
+        open_duckdb(LoaderSettings(duckdb_file=tmp_path))
+
+
 @pytest.mark.usefixtures("sink")
 def test_a_file_that_another_process_has_is_waited_for(file: Path) -> None:
     code = (

@@ -152,6 +152,27 @@ def test_without_a_url_the_setting_is_named() -> None:
         open_postgres(LoaderSettings())
 
 
+@pytest.mark.parametrize("no_url", ["mysql://me:secret@host/none", "secret", "postgresql://m@h:y/"])
+def test_a_url_that_is_none_is_told_but_not_shown(no_url: str) -> None:
+    with pytest.raises(ConfigError, match=r"loader\.postgres_url: expected a URL") as caught:
+        open_postgres(LoaderSettings(postgres_url=SecretStr(no_url)))
+    assert no_url not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("user=streamproc", "user=nobody"), "does not know the user"),
+        (("/postgres?", "/missing?"), "does not have the database"),
+        (("/streamproc-", "/missing-"), "nobody listens there"),
+    ],
+)
+def test_why_a_server_lets_nobody_in_is_told(url: str, change: tuple[str, str], told: str) -> None:
+    other = SecretStr(url.replace(*change))
+    with pytest.raises(RetryableError, match=told):
+        open_postgres(LoaderSettings(postgres_url=other))
+
+
 def test_a_server_that_is_not_there_is_waited_for_and_its_password_not_told() -> None:
     url = SecretStr("postgresql://me:secret@127.0.0.1:1/none")
     with pytest.raises(RetryableError, match="cannot be connected to") as caught:
