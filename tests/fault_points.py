@@ -13,11 +13,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 from unittest.mock import patch
 
 __all__ = [
-    "KILLS",
     "Fault",
     "Faults",
     "Kind",
@@ -32,12 +31,10 @@ __all__ = [
 T = TypeVar("T")
 Work: TypeAlias = Callable[[], Any]
 
-Kind: TypeAlias = Literal["fails", "unanswered", "session lost", "killed before", "killed after"]
+Kind: TypeAlias = Literal["fails", "unanswered", "killed", "session lost"]
 """``fails``: it is not done, and that is told. ``unanswered``: it is done, and told to have failed.
-``session lost``: it is not done, nor what was to be committed with it. ``killed``: the process ends
-before it is done, or after."""
-
-KILLS: Final[frozenset[Kind]] = frozenset({"killed before", "killed after"})
+``killed``: the process ends there; once the statement is on its way, where that is to a server.
+``session lost``: it is not done, nor what was to be committed with it."""
 
 Faults: TypeAlias = Mapping[Kind, Callable[[Work], Any]]
 """How to fail: each is given the work that the point is about."""
@@ -102,22 +99,16 @@ def gist(told: str) -> str:
     return re.sub(r"[0-9a-f]*\d[0-9a-f]{3,}", "…", " ".join(told.split()))[:60]
 
 
-def die() -> None:
-    """End this process as nothing can be done about."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def deaths() -> Faults:
-    """Return the faults of what never fails by itself."""
+    """Return the fault of what never fails by itself.
 
-    def before(_work: Work) -> None:
-        die()
+    To end after one point is to end before the next, which is one as well.
+    """
 
-    def after(work: Work) -> None:
-        work()
-        die()
+    def killed(_work: Work) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
-    return {"killed before": before, "killed after": after}
+    return {"killed": killed}
 
 
 def refusals(error: Exception) -> Faults:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from unittest.mock import patch
 
 import adbc_driver_manager as adbc_manager
@@ -31,11 +31,18 @@ from streamproc.warehouse.lake_disk import Disk
 from streamproc.warehouse.parquet import open_parquet
 from streamproc.warehouse.snowflake_connection import Session
 
-__all__ = ["DuckDB", "Lake", "Postgres", "Snowflake", "Warehouse"]
+__all__ = ["DuckDB", "Lake", "Look", "Postgres", "Snowflake", "Warehouse"]
 
 BY_TIME: Final = frozenset({"uuid_ts", "loaded_at", "deleted_at"})
 NOT_ALIKE: Final = frozenset({"streamproc_loads", "streamproc_offsets"})
 """Tables that tell how it came about: the batches of a loader that started over are others."""
+
+
+class Look(NamedTuple):
+    """What a warehouse holds, and what is left of batches on their way."""
+
+    tables: Tables
+    staged: Sequence[str]
 
 
 class Warehouse(Protocol):
@@ -50,11 +57,8 @@ class Warehouse(Protocol):
     def settle(self) -> None:
         """See to it that what a dead process has left open is ended."""
 
-    def tables(self, settings: Settings) -> Tables:
-        """Return what the warehouse holds."""
-
-    def staged(self, settings: Settings) -> Sequence[str]:
-        """Return what is left of batches on their way."""
+    def look(self, settings: Settings) -> Look:
+        """Return what the warehouse holds, which is of no use any more."""
 
 
 def _loader(place: Path, **options: Any) -> LoaderSettings:
@@ -87,6 +91,10 @@ def _listed(names: Sequence[str]) -> str:
 def _rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Mapping[str, Any]]:
     lowered = [name.lower() for name in sorted(names)]
     return sorted((dict(zip(lowered, map(_plain, row), strict=True)) for row in rows), key=str)
+
+
+def _staged(tables: Tables) -> list[str]:
+    return [table for table in tables if "staged" in table]
 
 
 def _plain(value: Any) -> Any:
@@ -143,15 +151,13 @@ class DuckDB:
     def settle(self) -> None:
         return  # a file's lock goes with the process
 
-    def tables(self, settings: Settings) -> Tables:
-        with duckdb.connect(str(settings.loader.duckdb_file)) as connection:
+    def look(self, settings: Settings) -> Look:
+        file = settings.loader.duckdb_file
+        with duckdb.connect(str(file)) as connection:
             sql = "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
             columns = connection.execute(sql).fetchall()
-            return _tables(columns, lambda sql: connection.execute(sql).fetchall())
-
-    def staged(self, settings: Settings) -> Sequence[str]:
-        folder = settings.loader.duckdb_file.parent
-        return [file.name for file in folder.glob("*.tmp")]
+            tables = _tables(columns, lambda sql: connection.execute(sql).fetchall())
+        return Look(tables, [left.name for left in file.parent.glob(f"{file.name}?*")])
 
 
 # ---------------------------------------------------------------------------------------------
@@ -176,8 +182,10 @@ class Lake:
         watched.enter_context(patch.object(lake, "COMMITS_A_SNAPSHOT", 3))
         watched.enter_context(patch.object(parquet, "FILES_A_TIER", 2))
         watched.enter_context(patch("os.fsync", lambda _: None))
-        for name in (*WRITES, *READS):
-            watched.enter_context(points.watch(Disk, name, failures(error), often=name in READS))
+        for name in WRITES:
+            watched.enter_context(points.watch(Disk, name, failures(error)))
+        for name in READS:
+            watched.enter_context(points.watch(Disk, name, refusals(error), often=True))
         # Nothing takes a lock and then says that it did not.
         watched.enter_context(points.watch(Disk, "lock", refusals(error)))
         watched.enter_context(points.watch(Disk, "unlock", deaths()))
@@ -187,7 +195,7 @@ class Lake:
     def settle(self) -> None:
         return  # as a file's
 
-    def tables(self, settings: Settings) -> Tables:
+    def look(self, settings: Settings) -> Look:
         sink = open_parquet(settings.loader)
         state = sink._state()
         sink.close()
@@ -209,11 +217,8 @@ class Lake:
             {"token": token, "receipt": erased.receipt, "events": erased.events}
             for token, erased in state.erased.items()
         ]
-        return found
-
-    def staged(self, settings: Settings) -> Sequence[str]:
-        folder = settings.loader.parquet_directory / "_streamproc"
-        return [file.name for name in ("staging", "locks") for file in (folder / name).iterdir()]
+        left = [*folder.glob("_streamproc/staging/*"), *folder.glob("_streamproc/locks/*")]
+        return Look(found, [file.name for file in left])
 
 
 # ---------------------------------------------------------------------------------------------
@@ -223,8 +228,7 @@ HOWS: Final[Mapping[Kind, How]] = {
     "fails": "before",
     "unanswered": "after",
     "session lost": "session",
-    "killed before": "killed before",
-    "killed after": "killed after",
+    "killed": "killed",
 }
 
 
@@ -261,7 +265,7 @@ class Snowflake:
         self.server.arm()
         wait_until(self.server.end_sessions)
 
-    def tables(self, settings: Settings) -> Tables:
+    def look(self, settings: Settings) -> Look:
         database = settings.snowflake.database
         with self.server.client(database) as connection, connection.cursor() as cursor:
 
@@ -274,13 +278,10 @@ class Snowflake:
                 "SELECT table_name, column_name FROM information_schema.columns"
                 f" WHERE table_schema = 'EVENTS' AND table_catalog = '{database}'"
             )
-            return _tables([(str(table), str(column)) for table, column in columns], ask)
-
-    def staged(self, settings: Settings) -> Sequence[str]:
-        database = settings.snowflake.database
-        tables = self.server.rows(database, "SHOW TABLES LIKE 'STREAMPROC_STAGED%'")
-        files = self.server.rows(database, "LIST @STREAMPROC_STAGE")
-        return [str(line) for line in (*tables, *files)]
+            tables = _tables([(str(table), str(column)) for table, column in columns], ask)
+            files = ask("LIST @STREAMPROC_STAGE")
+            ask("DROP SCHEMA EVENTS CASCADE")
+        return Look(tables, [*_staged(tables), *map(str, files)])
 
 
 # ---------------------------------------------------------------------------------------------
@@ -317,7 +318,7 @@ class Postgres:
         self._ask(f"SELECT pg_terminate_backend(pid) {others}")
         wait_until(lambda: not self._ask(f"SELECT pid {others}"))
 
-    def tables(self, settings: Settings) -> Tables:
+    def look(self, settings: Settings) -> Look:
         assert settings.loader.postgres_url is not None
         url = settings.loader.postgres_url.get_secret_value()
         columns = self._ask(
@@ -325,11 +326,8 @@ class Postgres:
             " FROM information_schema.columns WHERE table_schema = current_schema()",
             url,
         )
-        return _tables(columns, lambda sql: self._ask(sql, url))
-
-    def staged(self, settings: Settings) -> Sequence[str]:
-        tables = self.tables(settings)  # staged ones go with the session
-        return [table for table in tables if "staged" in table]
+        tables = _tables(columns, lambda sql: self._ask(sql, url))
+        return Look(tables, _staged(tables))
 
     def _ask(self, sql: str, url: str | None = None) -> list[Any]:
         with (

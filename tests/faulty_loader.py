@@ -33,7 +33,7 @@ from unittest.mock import patch
 import click
 import fault_scenario as scenario
 import structlog
-from fault_points import KILLS, Fault, Point, Points, deaths, failures, refusals
+from fault_points import Fault, Point, Points, deaths, failures, refusals
 from fault_warehouses import DuckDB, Lake, Postgres, Snowflake, Warehouse
 from loading import InlineExecutor, KeptDeadLetters, MemorySource, TestClock
 
@@ -134,16 +134,15 @@ def finish(warehouse: Warehouse, place: Path) -> Verdict:
     warehouse.settle()
     live(warehouse, place, None)
     settings = warehouse.settings(place)
-    tables = warehouse.tables(settings)
-    complaints = list(scenario.complaints(tables))
     sink = open_sink(settings)
-    if (offsets := sink.offsets()) != scenario.ends(settings.topics):
-        complaints.append(f"offsets: {offsets}")
+    offsets = sink.offsets()
     sink.close()
-    if left := warehouse.staged(settings):
-        complaints.append(f"staged: {left}")
-    if spooled := [path.name for path in place.glob(f"{PREFIX}*")]:
-        complaints.append(f"spooled: {spooled}")
+    tables, staged = warehouse.look(settings)
+    complaints = list(scenario.complaints(tables))
+    if offsets != scenario.ends(settings.topics):
+        complaints.append(f"offsets: {offsets}")
+    if left := [*staged, *(path.name for path in place.glob(f"{PREFIX}*"))]:
+        complaints.append(f"left behind: {left}")
     return Verdict(
         complaints, {table: [str(row) for row in rows] for table, rows in tables.items()}
     )
@@ -182,7 +181,7 @@ def try_one(warehouse: Warehouse, place: Path, fault: Fault, expected: Verdict) 
     """Yield what is wrong after a fault."""
     try:
         passed = forked(partial(live, warehouse, place, fault), place / "points")
-        if (passed is None) != (fault.kind in KILLS):
+        if (passed is None) != (fault.kind == "killed"):
             yield "it was killed, or not"
         if passed is not None and len(passed) <= fault.number:
             yield "it did not come to that point"
@@ -233,10 +232,10 @@ def main(folder: Path, sink: str, address: str, most: int | None) -> None:
     for fault in tried:
         (place := folder / f"{fault.number}_{fault.kind.replace(' ', '_')}").mkdir()
         problems = list(try_one(warehouse, place, fault, expected))
-        failed += [
-            f"{sink}, {fault.kind} at {fault.number}, {points[fault.number].name}: {problem}"
-            for problem in problems
-        ]
+        for problem in problems:
+            where = f"{sink}, {fault.kind} at {fault.number}, {points[fault.number].name}"
+            failed.append(f"{where}: {problem}")
+            click.echo(failed[-1], err=True)
         if not problems:
             shutil.rmtree(place)
     kinds = Counter(fault.kind for fault in tried)

@@ -108,9 +108,7 @@ class Application:
         elif how == "refuse":
             refusal = {"success": False, "code": "100183", "message": "row 'secret' refused"}
             await _answer(send, 200, {**refusal, "data": {"sqlState": "P0000"}})
-        elif how == "killed before":
-            os.kill(fault["pid"], signal.SIGKILL)
-        elif how == "killed after":
+        elif how == "killed":
             os.kill(fault["pid"], signal.SIGKILL)
             await self._run(sql, scope, body, _nowhere)
         elif how == "after":

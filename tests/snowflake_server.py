@@ -29,13 +29,11 @@ from streamproc.settings import SnowflakeSettings
 
 __all__ = ["Fault", "How", "SnowflakeServer", "snowflake_server"]
 
-How: TypeAlias = Literal[
-    "before", "after", "unavailable", "session", "refuse", "slow", "killed before", "killed after"
-]
+How: TypeAlias = Literal["before", "after", "unavailable", "session", "refuse", "slow", "killed"]
 """``before``: the connection is cut, nothing was done. ``after``: done, and the answer is lost.
 ``unavailable``: HTTP 503. ``session``: the session is gone, with its transaction. ``refuse``: an
-error of the statement's own. ``slow``: done, but late. ``killed``: the client's process ends while
-the statement is on its way, which is not carried out, or is."""
+error of the statement's own. ``slow``: done, but late. ``killed``: done, while the client's process
+is ended."""
 
 PROCESS = Path(__file__).with_name("snowflake_process.py")
 
