@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from streamproc.cli.moments import Moment, micros
 if TYPE_CHECKING:
     from streamproc.settings import Settings
     from streamproc.warehouse.plan import LoadPlan
-    from streamproc.warehouse.session import Progress, Until
+    from streamproc.warehouse.session import Progress, Totals, Until
     from streamproc.warehouse.status import LoadStatus
 
 __all__ = ["load"]
@@ -106,10 +107,19 @@ def delete(
 
     settings = settings_of(ctx).settings
     # Not told which: what is no token may be the id itself.
+    problems = []
     if wrong := sum(TOKEN.fullmatch(token) is None for token in tokens):
         told = f"expected tokens such as tok_k1_…, {wrong} of {len(tokens)} is none"
-        raise ConfigError(Problem("command line", "--token", told))
-    moment = until or datetime.now(UTC)
+        problems.append(Problem("command line", "--token", told))
+    if not receipt.strip():
+        problems.append(Problem("command line", "--receipt", "expected a text, it is empty"))
+    now = datetime.now(UTC)
+    moment = until or now
+    if moment > now:
+        # Whoever comes back would be kept out of the warehouse, and nobody could tell why.
+        problems.append(Problem("command line", "--until", "expected a moment that has been"))
+    if problems:
+        raise ConfigError(*problems)
     deletions = [Deletion(token, micros(moment), receipt) for token in tokens]
     publish_deletions(settings, deletions)
     if as_json:
@@ -131,7 +141,14 @@ def _load(settings: Settings, until: Until, *, as_json: bool) -> None:
         totals = run_loader(settings, LoaderOptions(stop=stop, until=until, tell=tell))
     if as_json:
         click.echo(json.dumps(asdict(totals)))
-        return
+    else:
+        _print_totals(totals)
+    if until != "stopped" and stop():
+        click.echo("Interrupted: there may be more to load.", err=True)
+        sys.exit(1)
+
+
+def _print_totals(totals: Totals) -> None:
     more = [
         f"{number:,} {what}"
         for number, what in (
@@ -197,7 +214,10 @@ def _print_plan(plan: LoadPlan, *, as_json: bool) -> None:
         return
     for statement in plan.statements:
         click.echo(f"{statement};")
-    _print_table(tables or [{"table": "nothing to load", "rows": 0}])
+    if tables:
+        _print_table(tables)
+    else:
+        click.echo("Nothing to load.")
     if plan.deletions or plan.dead:
         dead = counted(plan.dead, "dead letter")
         click.echo(f"{counted(plan.deletions, 'deletion')}, {dead}.")
@@ -229,25 +249,34 @@ def _status_fields(found: LoadStatus) -> dict[str, Any]:
 def _print_status(found: LoadStatus) -> None:
     fields = _status_fields(found)
     if found.unreachable is not None:
-        click.echo(f"{found.unreachable}: offsets are those that loaders told their groups.\n")
+        click.echo(f"{found.unreachable}; offsets are those that loaders told their groups.\n")
     _print_table(fields["partitions"])
     click.echo()
     if fields["tables"]:
         _print_table(fields["tables"])
         click.echo()
-    if (last := fields["last_batch"]) is not None:
-        told = f"Last batch: {counted(last['events'], 'event')} at {last['loaded_at']} by"
-        click.echo(
-            f"{told} {last['loader']}, {last['seconds']:.2f} s; received up to"
-            f" {fields['received_up_to'] or 'no time'}."
-        )
-    lag = fields["lag_seconds"]
+    if (last := found.last_batch) is not None:
+        received = found.received_up_to
+        up_to = "" if received is None else f"; received up to {_second(received)}"
+        told = f"Last batch: {counted(last.events, 'event')} at {_second(last.loaded_at)}"
+        click.echo(f"{told} by {last.loader}, {last.seconds:.2f} s{up_to}.")
+    lag = found.lag_seconds
     waits = "for how long is not known" if lag is None else f"the oldest for {lag:,.0f} s"
     behind = (
         f"{counted(found.lag_rows, 'record')} behind, {waits}" if found.lag_rows else "Caught up"
     )
+    click.echo(f"{behind}{_cost(found)}.")
+
+
+def _cost(found: LoadStatus) -> str:
+    if found.stored is None:
+        return ""  # it is not nothing, it is not known
     credits_ = "" if found.credits is None else f", about {found.credits:.2f} credits"
-    click.echo(f"{behind}; {found.warehouse_seconds:,.0f} s of the warehouse in a day{credits_}.")
+    return f"; {found.warehouse_seconds:,.1f} s of the warehouse in a day{credits_}"
+
+
+def _second(moment: int) -> str:
+    return (EPOCH + timedelta(seconds=moment // 1_000_000)).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _iso(moment: int | None) -> str | None:
@@ -259,8 +288,11 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    headings = [name.replace("_", " ").capitalize() for name in rows[0]]
-    table = Table(*headings, box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for name in rows[0]:
+        numbers = any(isinstance(row[name], int | float) for row in rows)
+        heading = name.replace("_", " ").capitalize()
+        table.add_column(heading, justify="right" if numbers else "left")
     for row in rows:
         table.add_row(*map(_cell, row.values()))
     Console(width=None if Console().is_terminal else 200).print(table)
@@ -269,4 +301,4 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:,.0f}" if isinstance(value, float) else str(value)
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)

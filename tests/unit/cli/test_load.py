@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from processes import running
 
 from streamproc.cli import main
 
@@ -50,6 +51,14 @@ def test_a_deletion_needs_a_receipt() -> None:
     assert "--receipt" in result.output
 
 
+def test_all_that_is_wrong_with_a_deletion_is_told_at_once() -> None:
+    result = load("delete", "--token", "x", "--receipt", " ", "--until", "2999-01-01")
+    assert result.exit_code == 2
+    assert "3 problems" in result.output
+    assert "--receipt: expected a text" in result.output
+    assert "--until: expected a moment that has been" in result.output
+
+
 @pytest.mark.parametrize("arguments", [(), ("--plan",), ("status",)])
 def test_a_warehouse_in_no_folder_is_told(
     folder: Path, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
@@ -59,6 +68,18 @@ def test_a_warehouse_in_no_folder_is_told(
     result = load(*arguments)
     assert result.exit_code == 2
     assert f"{file}: its folder does not exist" in result.output
+
+
+def test_who_is_interrupted_before_all_is_loaded_does_not_say_that_it_is() -> None:
+    environment = {
+        "STREAMPROC_LOADER_SINK": "postgres",
+        "STREAMPROC_LOADER_POSTGRES_URL": "postgresql://127.0.0.1:1/nowhere",
+    }
+    command = ["-m", "streamproc", "load", "--until-caught-up"]
+    with running(command, environment) as loader:
+        loader.wait_for("warehouse is waited for")
+        assert loader.stop() == 1
+    assert "Interrupted: there may be more to load." in loader.output()
 
 
 def test_a_spool_in_no_folder_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
