@@ -20,7 +20,7 @@ from streamproc.rules import Encrypt, Ruleset, load_ruleset
 from streamproc.settings import Settings, cache_directory, variable_name
 from streamproc.shipped import shipped
 from streamproc.subject_keys import SubjectKeyFile
-from streamproc.tracking import TrackingPlan, load_tracking_plan
+from streamproc.tracking import TrackingPlan, load_tracking_plan, with_annotated
 
 __all__ = [
     "Assembly",
@@ -166,6 +166,8 @@ class Assembly:
         settings = self._settings
         detector = self._detector(ruleset)
         fingerprint = _row_fingerprint(ruleset, detector.fingerprint, self._plan)
+        if self._plan is not None:
+            ruleset = with_annotated(ruleset, self._plan.annotated)
         memo = Memo(settings.worker.memo_entries)
         return Parts(
             limits=make_limits(settings),

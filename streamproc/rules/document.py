@@ -126,6 +126,10 @@ def explained(error: Any, keys: Iterable[str]) -> str:
     """
     if error["type"] == "extra_forbidden":
         return f"no such key{nearest(str(error['loc'][-1]), keys, 0.6)}"
+    if error["type"] == "union_tag_invalid":
+        known = error["ctx"]["expected_tags"].replace("'", "").split(", ")
+        hint = nearest(str(error["ctx"]["tag"]), known, 0.6)
+        return f"no such operator{hint or '; there are ' + ', '.join(known)}"
     return expected(error)
 
 

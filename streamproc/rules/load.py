@@ -12,7 +12,7 @@ from streamproc.errors import ConfigError, Problem
 from streamproc.rules.beside import Beside
 from streamproc.rules.conditions import Condition
 from streamproc.rules.consistency import Remark, contradictions, namesakes, unsearched
-from streamproc.rules.document import Document, Location, explained, nearest, read_text
+from streamproc.rules.document import Document, Location, explained, read_text
 from streamproc.rules.language import Rule, Ruleset
 from streamproc.rules.load_recognizers import Recognizers, load_recognizers
 from streamproc.rules.mending import without_broken
@@ -128,9 +128,6 @@ def _again(content: object, beside: Beside) -> Ruleset | None:
 
 
 def _explained(item: Any) -> str:
-    if item["type"] == "union_tag_invalid":
-        hint = nearest(str(item["ctx"]["tag"]), OPERATORS, 0.6)
-        return f"no such operator{hint or '; there are ' + ', '.join(OPERATORS)}"
     return explained(item, _keys_at(item["loc"]))
 
 

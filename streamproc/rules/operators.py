@@ -212,6 +212,8 @@ OPERATORS: dict[str, type[Statement]] = {
 
 def _spelled_out(written: object) -> object:
     match written:
+        case Statement():
+            return written
         case str(name):
             return {"name": name}
         case dict() if len(written) == 1:

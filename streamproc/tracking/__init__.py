@@ -22,12 +22,25 @@ linear time, so that no event can make one run for long.
 Events are checked as they came, before redaction: afterwards a number may be a text. Results name
 places and codes only, never a value.
 
-Imports ``events``, ``errors``, the YAML documents and plain keys of ``rules``, pydantic and
-jsonschema-rs. It reads files when asked to; nothing else here does I/O.
+What a schema says of personal data in an event, with ``x-pii``, becomes rules after those of the
+ruleset (:mod:`.annotations`). An Avro schema ``*.avsc`` in the place of a JSON Schema, or beside
+it, is read for that alone: events are not held against it.
+
+Imports ``events``, ``errors``, ``rules``, pydantic and jsonschema-rs. It reads files when asked to;
+nothing else here does I/O.
 """
 
+from streamproc.tracking.annotations import with_annotated
 from streamproc.tracking.check import TrackingPlan, check, differences
 from streamproc.tracking.language import Action, Code
 from streamproc.tracking.load import load_tracking_plan
 
-__all__ = ["Action", "Code", "TrackingPlan", "check", "differences", "load_tracking_plan"]
+__all__ = [
+    "Action",
+    "Code",
+    "TrackingPlan",
+    "check",
+    "differences",
+    "load_tracking_plan",
+    "with_annotated",
+]

@@ -5,9 +5,9 @@ Measured for events of the demo: 1.7 µs where all is as planned, 28 µs with fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jsonschema_rs import Validator
 
@@ -15,6 +15,9 @@ from streamproc.errors import EventError
 from streamproc.events import Dropped, Event, EventType, Violation
 from streamproc.tracking.language import Action, Actions
 from streamproc.tracking.violations import violations_of
+
+if TYPE_CHECKING:
+    from streamproc.tracking.annotations import Annotated
 
 __all__ = ["NAME_FIELDS", "PARTS", "PlannedEvent", "TrackingPlan", "check", "differences"]
 
@@ -49,6 +52,7 @@ class TrackingPlan:
         events: By type and name, those of all events of a type under the name None.
         types: The types that the plan speaks of.
         unplanned: What is done with other events of these types.
+        annotated: Fields that its schemas say hold personal data (:mod:`.annotations`).
     """
 
     name: str
@@ -56,6 +60,7 @@ class TrackingPlan:
     events: Mapping[tuple[EventType, str | None], PlannedEvent] = field(repr=False)
     types: frozenset[EventType]
     unplanned: Action
+    annotated: Sequence[Annotated] = field(default=(), repr=False)
 
 
 def differences(event: Event, plan: TrackingPlan) -> list[tuple[Violation, Action]]:

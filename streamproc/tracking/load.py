@@ -15,6 +15,14 @@ from pydantic import ValidationError as PlanError
 from streamproc.errors import ConfigError, Problem
 from streamproc.events import EventType
 from streamproc.rules.document import Document, Location, explained, nearest, read_text
+from streamproc.tracking.annotations import (
+    Annotated,
+    Annotation,
+    Found,
+    in_avro,
+    in_json_schema,
+    read_annotation,
+)
 from streamproc.tracking.check import NAME_FIELDS, PARTS, PlannedEvent, TrackingPlan
 from streamproc.tracking.language import AllResponses, PlanFile, Responses
 
@@ -61,8 +69,10 @@ def load_tracking_plan(folder: Path) -> TrackingPlan:
     """
     problems: list[Problem] = []
     document, file = _plan_file(folder / PLAN, problems)
-    written = list(_written(folder, problems))
+    found = list(_written(folder, problems))
+    written = [each for each in found if each.file.suffix == ".json"]
     validators = {each.key: _validator(each, problems) for each in written}
+    annotated = dict(_annotated(found, problems))
     problems += _untitled(written)
     if file is not None:
         problems += _unknown(file, written, document)
@@ -71,7 +81,7 @@ def load_tracking_plan(folder: Path) -> TrackingPlan:
     assert file is not None
     return TrackingPlan(
         name=file.name,
-        fingerprint=_fingerprint(file, written),
+        fingerprint=_fingerprint(file, found),
         events={
             (each.type, each.title): PlannedEvent(
                 cast("Validator", validators[each.key]),
@@ -81,6 +91,7 @@ def load_tracking_plan(folder: Path) -> TrackingPlan:
         },
         types=frozenset(each.type for each in written),
         unplanned=file.violations.actions()["unplanned_event"],
+        annotated=tuple(annotated.values()),
     )
 
 
@@ -114,6 +125,38 @@ def _unknown(file: PlanFile, written: Sequence[Written], document: Document) -> 
             yield document.problem(("events", key), told)
 
 
+# -- what holds personal data ---------------------------------------------------------------------
+
+
+def _annotated(
+    written: Sequence[Written], problems: list[Problem]
+) -> Iterator[tuple[tuple[str, ...], Annotated]]:
+    """Yield the fields that schemas say hold personal data, each by what tells it from others."""
+    titles = {each.key: each.title for each in written if each.file.suffix == ".json"}
+    for each in written:
+        avro = each.file.suffix == ".avsc"
+        name = titles.get(each.key, each.title) if avro else each.title
+        if avro and "/" in each.key and not isinstance(name, str):
+            told = f"expected {each.key}.json beside it, or a title: the event's name"
+            problems.append(Problem(str(each.file), "title", told))
+            continue
+        for found in (in_avro if avro else in_json_schema)(each.schema):
+            try:
+                annotation = read_annotation(found.written)
+            except PlanError as error:
+                problems += _wrong_annotation(each, found, error)
+            else:
+                field = Annotated(each.type, name, found.steps, annotation)
+                yield (each.type, str(name), *found.steps), field
+
+
+def _wrong_annotation(written: Written, found: Found, error: PlanError) -> Iterator[Problem]:
+    document = _document(written)
+    for item in error.errors(include_url=False, include_input=False):
+        told = explained(item, Annotation.model_fields)
+        yield document.problem((*found.location, *item["loc"]), told)
+
+
 # -- schemas --------------------------------------------------------------------------------------
 
 
@@ -125,7 +168,7 @@ def _written(folder: Path, problems: list[Problem]) -> Iterator[Written]:
         problems.append(Problem(str(folder), "", "expected a schema, such as track/signed_up.json"))
     for file in schemas:
         parts = file.relative_to(folder).with_suffix("").parts
-        if file.suffix != ".json" or not _is_place(parts):
+        if file.suffix not in {".json", ".avsc"} or not _is_place(parts):
             problems.append(Problem(str(file), "", _expected_places()))
             continue
         try:
@@ -221,14 +264,17 @@ def _not_schema(schema: Mapping[str, Any]) -> Iterator[ValidationError]:
 
 
 def _problem(written: Written, place: Location, error: ValidationError) -> Problem:
-    source, (told, *_) = str(written.file), error.message.splitlines()
+    (told, *_) = error.message.splitlines()
     hint = "; patterns run in linear time, without look-around" if "regex" in told else ""
+    return _document(written).problem(place, f"is no JSON Schema: {told}{hint}")
+
+
+def _document(written: Written) -> Document:
     try:
         # JSON is YAML, nearly: enough to find the line.
-        document = Document.parse(written.text, source)
+        return Document.parse(written.text, str(written.file))
     except ConfigError:
-        document = Document(source, None, None)
-    return document.problem(place, f"is no JSON Schema: {told}{hint}")
+        return Document(str(written.file), None, None)
 
 
 def _fingerprint(file: PlanFile, written: Sequence[Written]) -> str:

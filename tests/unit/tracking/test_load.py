@@ -148,9 +148,9 @@ def test_a_mistake_in_the_plan_is_told_with_its_line(
         ("[" * 100_000, None, "", "nested too deeply"),
         ({**SIGNED_UP, "format": "emial"}, 7, "format", "Unknown format"),
         ({**SIGNED_UP, "pattern": "(?=a)"}, 7, "pattern", "without look-around"),
-        ({**SIGNED_UP, "$ref": "#/$defs/a"}, None, "", "does not exist"),
-        ({**SIGNED_UP, "$ref": "http://example.com/a"}, None, "", "Retrieval is disabled"),
-        ({**SIGNED_UP, "$schema": "http://example.com/a"}, None, "", "Unknown meta-schema"),
+        ({**SIGNED_UP, "$ref": "#/$defs/a"}, 1, "", "does not exist"),
+        ({**SIGNED_UP, "$ref": "http://example.com/a"}, 1, "", "Retrieval is disabled"),
+        ({**SIGNED_UP, "$schema": "http://example.com/a"}, 1, "", "Unknown meta-schema"),
         ({**SIGNED_UP, "title": 4}, None, "title", "expected the event's name"),
     ],
 )
