@@ -112,6 +112,7 @@ class Flow:
             if await self._send(letters, producer):
                 raise RetryableError("the topic of dead letters refuses them")
         self._count(prepared.totals, refused=len(refused))
+        self._thread.submit(self.rules.look, records)
 
     async def tell_progress(self) -> None:
         """Log the totals, if there is something new to tell."""

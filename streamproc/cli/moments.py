@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +10,10 @@ import click
 if TYPE_CHECKING:
     from streamproc.events import Micros
 
-__all__ = ["Moment", "micros"]
+__all__ = ["Moment", "Span", "micros"]
+
+UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
+MOST_DIGITS = 6
 
 
 class Moment(click.ParamType):
@@ -29,6 +32,23 @@ class Moment(click.ParamType):
         except ValueError:
             self.fail("expected a moment such as 2026-01-31T09:00:00Z", param, ctx)
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+class Span(click.ParamType):
+    """A stretch of time: a whole number and its unit, as in 30s, 10m, 2h."""
+
+    name = "span"
+
+    def convert(
+        self, value: timedelta | str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Return the stretch."""
+        if isinstance(value, timedelta):
+            return value
+        number, unit = value[:-1], value[-1:]
+        if unit not in UNITS or not number.isdecimal() or len(number) > MOST_DIGITS:
+            self.fail("expected a number and s, m or h, such as 10m", param, ctx)
+        return int(number) * UNITS[unit]
 
 
 def micros(moment: datetime) -> Micros:

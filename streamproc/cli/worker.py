@@ -33,10 +33,11 @@ def worker(ctx: click.Context) -> None:
     settings = settings_of(ctx).settings
     telemetry.configure(settings.log)
     view = View()
-    pipelines = Pipelines(Assembly(settings, load_key_ring(settings), view).pipeline)
+    assembly = Assembly(settings, load_key_ring(settings), view)
+    pipelines = Pipelines(assembly.pipeline)
     if settings.rules.follow == "topic":
         wait_for_topics(settings)
-    rules = start_rules(settings, pipelines)
+    rules = start_rules(settings, pipelines, assembly.parts)
     wait_for_topics(settings)
     rows = wait_for_row_codec(settings.registry, settings.topics.load)
     links = LinkReader(settings.kafka.brokers, settings.topics.links, view.add)

@@ -7,7 +7,7 @@ letter: where one hides a whole address and the other its first half, the rest i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -22,7 +22,7 @@ from streamproc.redact.decisions import Decision, decisions_of
 from streamproc.redact.survey import Leaf
 from streamproc.rules import DropEvent, Ruleset
 
-__all__ = ["MOST_CHANGES", "Change", "Comparison", "Difference", "Fate", "Turn"]
+__all__ = ["ELSEWHERE", "MOST_CHANGES", "Change", "Comparison", "Difference", "Fate", "Turn"]
 
 MOST_CHANGES = 10_000
 """Most changes told apart; what differs in more ways is counted together, so that keys that come
@@ -126,10 +126,15 @@ class Comparison:
 
     Attributes:
         difference: What differs so far.
+        seconds: What looking has taken by ``clock``, under the first ruleset and under the second.
     """
 
     def __init__(
-        self, before: tuple[Ruleset, Parts], after: tuple[Ruleset, Parts], tokens: Tokens
+        self,
+        before: tuple[Ruleset, Parts],
+        after: tuple[Ruleset, Parts],
+        tokens: Tokens,
+        clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Compare ``before`` with ``after``, each with the parts made of it.
 
@@ -137,11 +142,14 @@ class Comparison:
             before: The rules that are.
             after: The rules that would be.
             tokens: Does what masks and the like do; any keys.
+            clock: Tells seconds.
         """
         self._before = Side(Examiner(*before), before[1])
         self._after = Side(Examiner(*after), after[1])
         self._tokens = tokens
+        self._clock = clock
         self.difference = Difference()
+        self.seconds = (0.0, 0.0)
 
     def take(self, records: Sequence[Record]) -> None:
         """Compare what becomes of ``records``."""
@@ -153,8 +161,12 @@ class Comparison:
             else:
                 code = event.code if isinstance(event, EventError) else event.rule
                 self.difference.refused[code] += 1
+        began = self._clock()
         before = self._before.examiner.examine(events)
+        halfway = self._clock()
         after = self._after.examiner.examine(events)
+        spent, spent_after = self.seconds
+        self.seconds = (spent + halfway - began, spent_after + self._clock() - halfway)
         for one, other in zip(before, after, strict=True):
             self._compare(_looked(one), _looked(other))
 

@@ -87,6 +87,9 @@ class FolderRules:
     def assigned(self, partitions: Iterable[int]) -> None:
         """Do nothing: what was decided of a partition stays, should it come back."""
 
+    def look(self, records: Sequence[Record]) -> None:
+        """Do nothing: nobody tries rules beside a folder's; `rules diff` does."""
+
     def progress(self) -> Mapping[str, object]:
         """Return the fingerprint of the ruleset that took over last, and how many were refused."""
         with self._lock:

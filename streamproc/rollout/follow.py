@@ -23,8 +23,9 @@ from streamproc.pipeline import Pipeline
 from streamproc.rollout.in_force import Part, records_of
 from streamproc.rollout.ledger import Ledger, Piece, Try
 from streamproc.rollout.pipelines import Pipelines
-from streamproc.rollout.records import Published, decode
+from streamproc.rollout.records import Activate, Published, Shadow, ShadowEnd, decode
 from streamproc.rollout.reporter import Reporter
+from streamproc.rollout.shadow import Candidate, Shadowing
 from streamproc.rollout.status import PartitionStatus, WorkerStatus
 
 __all__ = ["Channel", "TopicRules"]
@@ -61,9 +62,10 @@ class Channel:
 class TopicRules:
     """Rules in force by the topic of rules; see :class:`.in_force.RulesInForce`."""
 
-    def __init__(self, channel: Channel, pipelines: Pipelines) -> None:
+    def __init__(self, channel: Channel, pipelines: Pipelines, shadowing: Shadowing) -> None:
         """Prepare the threads."""
         self._channel = channel
+        self._shadowing = shadowing
         self._pipelines = pipelines
         self._lock = threading.Lock()
         self._ledger = Ledger(channel.raw)
@@ -96,6 +98,7 @@ class TopicRules:
         self._live = True
         for published in self._not_yet_in_force(latest):
             self._prepare(published)
+        self._try_beside()
         self._reporter.start()
 
     async def split(self, records: Sequence[Record]) -> Sequence[Part]:
@@ -127,6 +130,10 @@ class TopicRules:
         with self._lock:
             known = self._partitions
             self._partitions = {each: known.get(each, PartitionStatus()) for each in partitions}
+
+    def look(self, records: Sequence[Record]) -> None:
+        """Try the ruleset of `rules shadow` on some of ``records``."""
+        self._shadowing.look(records)
 
     def progress(self) -> Mapping[str, object]:
         """Return the ruleset that took over last, and what was refused."""
@@ -167,6 +174,10 @@ class TopicRules:
                 wait_ms=round(wait * 1_000),
             )
 
+    def shadow(self) -> tuple[bytes, bytes] | None:
+        """Return what there is to say of the ruleset that is tried beside the one in force."""
+        return self._shadowing.said()
+
     # -- the log ----------------------------------------------------------------------------------
 
     def _take(self, record: LogRecord) -> None:
@@ -180,6 +191,8 @@ class TopicRules:
             settled = self._settle()
         for future in settled:
             future.set_result(None)
+        if self._live and isinstance(statement, Activate | Shadow | ShadowEnd):
+            self._try_beside()
         if statement is None and self._ignored == 1:
             log.error(
                 "record of the topic of rules is no statement, ignored; told once",
@@ -203,6 +216,18 @@ class TopicRules:
             self._reporter.wake()
 
         self._pipelines.of(published).add_done_callback(told)
+
+    def _try_beside(self) -> None:
+        """Try what the log says is to be tried beside the ruleset that took over last."""
+        with self._lock:
+            shadow, known = self._ledger.shadow, self._ledger.rulesets
+            candidate = None if shadow is None else known.get(shadow.id)
+            active = known.get(self._ledger.latest or 0)
+            ended = self._ledger.shadow_ended
+        if shadow is None or candidate is None or active is None or ended:
+            self._shadowing.follow(None)
+        else:
+            self._shadowing.follow(Candidate(shadow, candidate, active))
 
     def _settle(self) -> list[Future[None]]:
         undecided = set(self._ledger.undecided)

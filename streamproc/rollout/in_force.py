@@ -35,6 +35,12 @@ class RulesInForce(Protocol):
     def assigned(self, partitions: Iterable[int]) -> None:
         """Take note that these partitions, and no others, are this process's."""
 
+    def look(self, records: Sequence[Record]) -> None:
+        """Take note that all that was made of ``records`` is acknowledged; takes little time.
+
+        Called in the thread that runs the pipelines.
+        """
+
     def progress(self) -> Mapping[str, object]:
         """Return what there is to say of them in a line of the log."""
 
@@ -55,6 +61,9 @@ class FixedRules:
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """Do nothing: all partitions are alike."""
+
+    def look(self, records: Sequence[Record]) -> None:
+        """Do nothing: nothing is tried."""
 
     def progress(self) -> Mapping[str, object]:
         """Return nothing: nothing changes."""

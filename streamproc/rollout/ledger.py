@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from streamproc.rollout.records import Abort, Activate, Prepare, Published, Statement
+from streamproc.rollout.records import (
+    Abort,
+    Activate,
+    Prepare,
+    Published,
+    Shadow,
+    ShadowEnd,
+    Statement,
+)
 
 __all__ = ["Ledger", "Piece", "Try"]
 
@@ -46,12 +54,16 @@ class Ledger:
         rulesets: Every ruleset, by number.
         activations: What took over, in the order of the log.
         aborts: What came to nothing, in that order.
+        shadow: What is to be tried beside the ruleset in force, or was last; None if nothing was.
+        shadow_ended: Whether that was ended before its time.
     """
 
     topic: str
     rulesets: dict[int, Published] = field(default_factory=dict)
     activations: list[Activate] = field(default_factory=list)
     aborts: list[Abort] = field(default_factory=list)
+    shadow: Shadow | None = None
+    shadow_ended: bool = False
     _undecided: dict[Try, None] = field(default_factory=dict)
     _tries: set[Try] = field(default_factory=set)
 
@@ -65,6 +77,8 @@ class Ledger:
             counts = statement.id not in self.rulesets
             self.rulesets.setdefault(statement.id, statement)
             return counts
+        if isinstance(statement, Shadow | ShadowEnd):
+            return self._try_beside(statement)
         tried = Try(statement.id, statement.attempt)
         if isinstance(statement, Prepare):
             return self._prepare(tried)
@@ -104,6 +118,14 @@ class Ledger:
                 start = pieces.pop().first  # noqa: PLW2901 - grown by what follows it
             pieces.append(Piece(start, end, ruleset))
         return pieces
+
+    def _try_beside(self, statement: Shadow | ShadowEnd) -> bool:
+        if isinstance(statement, Shadow):
+            self.shadow, self.shadow_ended = statement, False
+            return True
+        counts = self.shadow is not None and self.shadow.id == statement.id
+        self.shadow_ended = self.shadow_ended or counts
+        return counts
 
     def _prepare(self, tried: Try) -> bool:
         # Whether its ruleset is known does not matter: one that cannot be read here takes over all

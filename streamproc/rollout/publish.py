@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from streamproc.errors import RetryableError
 from streamproc.rollout.ledger import Try
 from streamproc.rollout.log import RulesLog
-from streamproc.rollout.records import Abort, Activate, Prepare, Published
+from streamproc.rollout.records import Abort, Activate, Prepare, Published, Shadow
 from streamproc.rollout.reporter import HOLD_SECONDS
 from streamproc.rollout.workers import LISTEN_SECONDS, Heard, Workers
 
-__all__ = ["Outcome", "Publication", "publish", "state_of"]
+__all__ = ["Outcome", "Publication", "begin_shadow", "publish", "state_of"]
 
 TRIES: Final = 5
 """A try fails where reading the fences takes longer than workers wait."""
@@ -82,6 +83,24 @@ def publish(
         if (fences := _switch(log, Try(number, attempt))) is not None:
             return Outcome(number, fences, "", heard)
     raise RetryableError(f"ruleset {number} is not in force: the workers did not wait long enough")
+
+
+def begin_shadow(log: RulesLog, publication: Publication, sample: float, until: datetime) -> int:
+    """Have the workers try a ruleset beside the one in force; return its number.
+
+    Args:
+        log: The topic of rules.
+        publication: The ruleset; it will not take over, only a copy of it might.
+        sample: The share of records that it is tried on.
+        until: When that ends.
+
+    Raises:
+        RetryableError: The brokers do not answer.
+    """
+    number = _append(log, publication)
+    log.say(Abort(id=number, attempt=0, by=PUBLISHER, reason="tried in shadow"))
+    log.say(Shadow(id=number, sample=sample, until=until))
+    return number
 
 
 def state_of(status: Heard, number: int) -> str:

@@ -8,9 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-__all__ = ["Abort", "Activate", "Prepare", "Published", "Statement", "decode", "encode"]
+__all__ = [
+    "Abort",
+    "Activate",
+    "Prepare",
+    "Published",
+    "Shadow",
+    "ShadowEnd",
+    "Statement",
+    "decode",
+    "encode",
+]
 
 Number = Annotated[int, Field(ge=1)]
 Offset = Annotated[int, Field(ge=0)]
@@ -101,14 +111,36 @@ class Abort(_Record):
     reason: str
 
 
-Statement: TypeAlias = Published | Prepare | Activate | Abort
+class Shadow(_Record):
+    """A ruleset is to be tried beside the one in force; what is made of events stays as it is.
+
+    Attributes:
+        id: The ruleset's number.
+        sample: The share of records that it is tried on.
+        until: When that ends, by the clock of whoever tries: ISO 8601, UTC.
+    """
+
+    type: Literal["shadow"] = "shadow"
+    id: Number
+    sample: Annotated[float, Field(gt=0, le=1)]
+    until: AwareDatetime
+
+
+class ShadowEnd(_Record):
+    """A ruleset is not to be tried any longer."""
+
+    type: Literal["shadow_end"] = "shadow_end"
+    id: Number
+
+
+Statement: TypeAlias = Published | Prepare | Activate | Abort | Shadow | ShadowEnd
 
 _STATEMENT: TypeAdapter[Statement] = TypeAdapter(Annotated[Statement, Field(discriminator="type")])
 
 
 def encode(statement: Statement, nonce: str) -> tuple[bytes, bytes]:
     """Return key and value of ``statement``; ``nonce`` makes the key one of a kind."""
-    attempt = "" if isinstance(statement, Published) else f"/{statement.attempt}"
+    attempt = f"/{statement.attempt}" if isinstance(statement, Prepare | Activate | Abort) else ""
     key = f"{statement.id}/{statement.type}{attempt}/{nonce}"
     return key.encode(), statement.model_dump_json().encode()
 

@@ -37,6 +37,9 @@ class Speaker(Protocol):
     def status(self) -> WorkerStatus:
         """Return what is to be said of this worker."""
 
+    def shadow(self) -> tuple[bytes, bytes] | None:
+        """Return key and value of what is to be said of a ruleset that is tried; None: nothing."""
+
 
 class Reporter(threading.Thread):
     """Writes a worker's status, and aborts of what took too long."""
@@ -49,6 +52,7 @@ class Reporter(threading.Thread):
         self._news = threading.Event()
         self._stop_requested = threading.Event()
         self._seen: dict[Try, float] = {}
+        self._shadow: tuple[bytes, bytes] | None = None
         self._rules, self._status = (LogWriter(brokers, topic, WRITE_SECONDS) for topic in topics)
 
     def wake(self) -> None:
@@ -72,6 +76,8 @@ class Reporter(threading.Thread):
             if news or time.monotonic() >= beat:
                 beat = time.monotonic() + BEAT_SECONDS
                 self._write(*encode_status(self._speaker.status()))
+                self._write_shadow()
+        self._write_shadow()
         self._write(self._worker.encode(), None)
 
     def _pause(self, beat: float) -> float:
@@ -96,6 +102,12 @@ class Reporter(threading.Thread):
             else:
                 log.warning("a switch of rules took too long", ruleset=tried.id)
             self._seen[tried] = time.monotonic()
+
+    def _write_shadow(self) -> None:
+        said = self._speaker.shadow()
+        if said is not None and said != self._shadow:
+            self._shadow = said
+            self._write(*said)
 
     def _write(self, key: bytes, value: bytes | None) -> None:
         try:

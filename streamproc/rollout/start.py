@@ -14,6 +14,7 @@ from streamproc.rollout.follow import Channel, TopicRules
 from streamproc.rollout.in_force import RulesInForce
 from streamproc.rollout.log import RulesLog
 from streamproc.rollout.pipelines import Pipelines
+from streamproc.rollout.shadow import PartsOf, Shadowing
 from streamproc.rules import Ruleset
 from streamproc.settings import Settings
 from streamproc.shipped import shipped
@@ -21,15 +22,22 @@ from streamproc.shipped import shipped
 __all__ = ["current_ruleset", "start_rules"]
 
 
-def start_rules(settings: Settings, pipelines: Pipelines) -> RulesInForce:
+def start_rules(settings: Settings, pipelines: Pipelines, parts_of: PartsOf) -> RulesInForce:
     """Return a worker's rules, those in force ready to use; takes seconds, for the models.
+
+    Args:
+        settings: Where they come from.
+        pipelines: Makes rulesets ready.
+        parts_of: Makes what is needed to try one beside another.
 
     Raises:
         ConfigError: They cannot be used.
         RetryableError: The topic of rules cannot be read.
     """
     if settings.rules.follow == "topic":
-        followed = TopicRules(_channel(settings), pipelines)
+        channel = _channel(settings)
+        shadowing = Shadowing(channel.worker, channel.raw, pipelines, parts_of)
+        followed = TopicRules(channel, pipelines, shadowing)
         followed.start()
         return followed
     place = settings.rules.directory or shipped("rules")

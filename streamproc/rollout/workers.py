@@ -13,6 +13,7 @@ from streamproc.errors import RetryableError
 from streamproc.events import Micros
 from streamproc.kafka.control import LogReader, LogRecord
 from streamproc.rollout.reporter import BEAT_SECONDS
+from streamproc.rollout.shadow_report import ShadowReport, decode_report, is_report
 from streamproc.rollout.status import WorkerStatus, decode_status
 from streamproc.settings import Settings
 
@@ -45,6 +46,7 @@ class Workers:
         self._topic = settings.topics.raw
         self._lock = threading.Lock()
         self._heard: dict[bytes, tuple[WorkerStatus, Micros, float]] = {}
+        self._reports: dict[bytes, ShadowReport | None] = {}
         self._reader = LogReader(settings.kafka.brokers, settings.topics.status, self._take)
         self._reader.start()
         self._caught_up_at: float | None = None
@@ -67,6 +69,12 @@ class Workers:
             heard = [self._as_heard(*each, now) for _, each in sorted(self._heard.items())]
         return [each for each in heard if each.status.topic == self._topic]
 
+    def reports(self) -> Sequence[ShadowReport]:
+        """Return what was found of rulesets that are or were tried, as far as it was listened."""
+        with self._lock:
+            found = [each for each in self._reports.values() if each is not None]
+        return [each for each in found if each.topic == self._topic]
+
     @property
     def listened_seconds(self) -> float:
         """How long it has been listened to what is new."""
@@ -82,7 +90,10 @@ class Workers:
         with self._lock:
             if record.key is None:
                 return
-            if record.value is None:
+            if is_report(record.key):
+                report = None if record.value is None else decode_report(record.value)
+                self._reports[record.key] = report
+            elif record.value is None:
                 self._heard.pop(record.key, None)
             elif (status := decode_status(record.value)) is not None:
                 self._heard[record.key] = (status, record.timestamp, time.monotonic())

@@ -41,6 +41,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "streamproc.cli.rules.status:status",
         "Tell which ruleset is in force, and which worker runs what.",
     ),
+    "shadow": (
+        "streamproc.cli.rules.shadow:shadow",
+        "Have the workers try a ruleset on live records, beside the one in force.",
+    ),
+    "promote": (
+        "streamproc.cli.rules.promote:promote",
+        "Put a ruleset in force that was tried in shadow, if it protects nothing less.",
+    ),
     "debt": (
         "streamproc.cli.rules.debt:debt",
         "Tell how many rows were made under weaker rules than today's.",
