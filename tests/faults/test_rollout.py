@@ -27,7 +27,7 @@ from streamproc.rollout.bundle import open_bundle, read_bundle
 from streamproc.rollout.ledger import Try
 from streamproc.rollout.log import RulesLog
 from streamproc.rollout.publish import Outcome, Publication, publish
-from streamproc.rollout.records import Prepare, Published
+from streamproc.rollout.records import Activate, Prepare, Published
 from streamproc.rollout.workers import LISTEN_SECONDS, Workers
 from streamproc.settings import KafkaSettings, Settings
 from streamproc.shipped import shipped
@@ -322,3 +322,27 @@ def test_rules_no_worker_can_use_change_nothing_and_raise_an_alarm(place: Place)
     assert "is no statement" in alarms[0]
     place.assert_every_row_is_by_the_ruleset_of_its_offset(count, place.work.topics.load)
     assert wait < PAUSE_SECONDS
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+def test_rules_in_force_that_a_worker_cannot_use_stop_it_at_the_fence(place: Place) -> None:
+    place.publish(0)
+    place.work.broker.produce(place.work.topics.raw, [event(number) for number in range(40)])
+    worker = place.start_worker()
+    place.work.wait_until_processed(40)
+    # As by a publisher of another version, whose workers all are gone.
+    publication = place.publication({"default.yaml": "version: 9"}, fingerprint="0" * 16)
+    statement = {key: getattr(publication, key) for key in publication.__slots__}
+    place.log.say(Published(id=2, **statement))
+    place.log.say(Prepare(id=2, attempt=1))
+    fences = place.log.fences()
+    place.log.say(Activate(id=2, attempt=1, topic=place.work.topics.raw, fences=fences))
+    place.work.broker.produce(place.work.topics.raw, [event(number) for number in range(40)])
+    line = worker.wait_for("worker cannot go on, nothing of this batch is committed")
+    assert worker.wait() == 1
+
+    assert "default.yaml" in line
+    committed = place.work.broker.committed(place.work.group, place.work.topics.raw)
+    assert {str(partition): offset for partition, offset in committed.items()} == fences
+    assert len(place.rows(place.work.topics.load)) == 40

@@ -1,0 +1,150 @@
+"""``streamproc rules publish``, ``rollback``, ``history`` and ``status``, beside a worker."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import structlog
+from brokers import Broker
+from click.testing import CliRunner, Result
+from workplace import Workplace
+
+from streamproc.cli import main
+from streamproc.demo import Generated
+from streamproc.kafka.codecs import decode_row
+from streamproc.telemetry import QUIET, SILENT
+
+RULES = "version: 1\nname: own\nentities: [EMAIL_ADDRESS]\noperators: {default: %s}\n"
+CASE = """\
+- name: an address in a property
+  event: {type: track, event: E, userId: u, properties: {note: jane@example.com}}
+  expect: {values: {properties.note: %s}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _logging_put_back() -> Iterator[None]:
+    """Commands that run in this process have its log lines written to an output that is closed."""
+    root = logging.getLogger()
+    before = root.handlers, root.level, sys.excepthook, threading.excepthook
+    yield
+    root.handlers, level, sys.excepthook, threading.excepthook = before
+    root.setLevel(level)
+    for name in (*QUIET, *SILENT):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    structlog.reset_defaults()
+
+
+class Office(Workplace):
+    """Where operations people publish rules."""
+
+    def __init__(self, broker: Broker, folder: Path) -> None:
+        super().__init__(broker, folder)
+        for topic in (self.topics.rules, self.topics.status):
+            broker.create(topic, 1 if broker.kind == "kafka" else 4)
+
+    def write(self, operator: str) -> Path:
+        rules = self.folder / "rules"
+        rules.mkdir(exist_ok=True)
+        (rules / "own.yaml").write_text(RULES % operator)
+        return rules
+
+    def rules(self, *arguments: str) -> Result:
+        environment = self.environment(rules_follow="topic", log_level="ERROR")
+        return CliRunner().invoke(main, ["rules", *arguments], env=environment)
+
+    def told(self, *arguments: str) -> dict[str, Any]:
+        result = self.rules(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        told: dict[str, Any] = json.loads(result.stdout)
+        return told
+
+    def publish_rules(self, operator: str) -> dict[str, Any]:
+        message = f"{operator} from now on"
+        return self.told("publish", str(self.write(operator)), "--message", message)
+
+    def work(self, numbers: range) -> None:
+        """Publish events and wait until they are rows."""
+        self.publish(numbered(number) for number in numbers)
+        self.wait_until_processed(numbers.stop)
+
+    def notes(self) -> dict[str, Any]:
+        """Return by message id what became of the address in each event."""
+        rows = map(decode_row, (each.value for each in self.broker.consume_all(self.topics.load)))
+        payloads: dict[str, Any] = {row.message_id: row.payload for row in rows}
+        return {id_: body["properties"].get("note") for id_, body in payloads.items()}
+
+
+def numbered(number: int) -> Generated:
+    properties = {"note": "jane@example.com"}
+    event = {"type": "track", "event": "E", "userId": f"u{number}", "properties": properties}
+    event["messageId"] = f"m{number}"
+    return Generated(orjson.dumps(event), f"u{number}".encode(), f"m{number}", ())
+
+
+def test_rules_are_published_taken_back_and_told_about(broker: Broker, tmp_path: Path) -> None:
+    office = Office(broker, tmp_path)
+    with office.worker(rules_follow="topic") as worker:
+        worker.wait_for("no ruleset has been published")
+        first = office.publish_rules("mask")
+        worker.wait_for("worker ready")
+        office.work(range(40))
+        second = office.publish_rules("drop")
+        office.work(range(40, 80))
+        third = office.told("rollback")
+        office.work(range(80, 120))
+        status = office.told("status")
+        assert worker.stop() == 0
+    history = office.told("history")
+
+    notes = office.notes()
+    assert {notes[f"m{number}"] for number in range(40)} == {"****@*******.***"}
+    assert {notes[f"m{number}"] for number in range(40, 80)} == {None}
+    assert {notes[f"m{number}"] for number in range(80, 120)} == {"****@*******.***"}
+    assert (first["ruleset"], first["fences"]) == (1, {})
+    assert sum(second["fences"].values()) == 40
+    assert set(second["workers"].values()) == {"ready"}
+    assert third["fingerprint"] == first["fingerprint"] != second["fingerprint"]
+    assert [(each["message"], each["outcome"]) for each in history["rulesets"]] == [
+        ("mask from now on", "replaced"),
+        ("drop from now on", "replaced"),
+        ("rollback to ruleset 1", "in force"),
+    ]
+    (told,) = status["workers"]
+    assert (status["ruleset"], told["live"], told["lags"], told["refused"]) == (3, True, 0, 0)
+    partitions = told["partitions"].values()
+    assert sum(each["offset"] for each in partitions) == 120
+    assert {(each["ruleset"], each["behind"]) for each in partitions} == {(3, False)}
+    assert office.told("status")["workers"] == []  # it said goodbye
+
+
+def test_what_is_not_in_order_is_not_published(embedded: Broker, tmp_path: Path) -> None:
+    office = Office(embedded, tmp_path)
+    broken = office.rules("publish", str(office.write("shred")), "--message", "m")
+    rules = office.write("mask")
+    (rules / "tests").mkdir()
+    (rules / "tests" / "own.yaml").write_text(CASE % "jane")
+    failing = office.rules("publish", str(rules), "--message", "m")
+
+    assert (broken.exit_code, failing.exit_code) == (2, 1)
+    assert "own.yaml:4" in broken.output
+    assert "1 case failed, nothing was published" in failing.output
+    assert office.told("history")["rulesets"] == []
+
+
+def test_without_an_earlier_ruleset_nothing_can_be_taken_back(
+    embedded: Broker, tmp_path: Path
+) -> None:
+    office = Office(embedded, tmp_path)
+    office.publish_rules("mask")
+
+    assert "no ruleset was in force before" in office.rules("rollback").output
+    assert "there is no ruleset 7" in office.rules("rollback", "7").output
