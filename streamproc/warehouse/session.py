@@ -396,7 +396,7 @@ class Session:
         progress = Progress(done, rate, pending.records, behind)
         self._terms.tell(progress)
         if rate or pending.records:
-            log.info("loader goes on", **asdict(self._totals), **_keys(progress))
+            log.info("loader progress", **asdict(self._totals), **_keys(progress))
 
 
 def _look(sink: Sink) -> View:
