@@ -48,10 +48,15 @@ class Fault(NamedTuple):
 
 
 class Point(NamedTuple):
-    """What is about to be done, and how that can fail."""
+    """What is about to be done, and how that can fail.
+
+    Attributes:
+        aside: Whether it is done in a thread of its own, side by side with others like it.
+    """
 
     name: str
     kinds: tuple[Kind, ...]
+    aside: bool
 
 
 class Points:
@@ -73,7 +78,8 @@ class Points:
             if often and number and self.passed[-1].name == name:
                 number = -1
             else:
-                self.passed.append(Point(name, tuple(faults)))
+                aside = threading.current_thread() is not threading.main_thread()
+                self.passed.append(Point(name, tuple(faults), aside))
         if self._fault is None or self._fault.number != number:
             return work()
         return faults[self._fault.kind](work)

@@ -200,14 +200,28 @@ def try_one(warehouse: Warehouse, place: Path, fault: Fault, expected: Verdict) 
 
 
 def chosen(points: Sequence[Point], most: int | None) -> list[Fault]:
-    """Return the faults to try: all, or so many, of each name and kind at most one."""
-    faults = [Fault(number, kind) for number, point in enumerate(points) for kind in point.kinds]
+    """Return the faults to try: all, or so many, of each name and kind at most one.
+
+    Of things alike that are done side by side, in whatever order, the first and the last are tried.
+    """
+    faults = [
+        Fault(number, kind)
+        for number, point in enumerate(points)
+        for kind in point.kinds
+        if not (
+            point.aside and _alike(point, points[number - 1]) and _alike(point, points[number + 1])
+        )
+    ]
     if most is None:
         return faults
     rng = random.Random(SEED)
     rng.shuffle(faults)
     one_each = {(points[fault.number].name, fault.kind): fault for fault in faults}
     return list(one_each.values())[:most]
+
+
+def _alike(one: Point, other: Point) -> bool:
+    return one.aside == other.aside and one.name.split()[:2] == other.name.split()[:2]
 
 
 @click.command()
@@ -223,8 +237,8 @@ def main(folder: Path, sink: str, address: str, most: int | None) -> None:
     warehouse = WAREHOUSES[sink](address)
     (whole := folder / "whole").mkdir()
     points = [
-        Point(name, tuple(kinds))
-        for name, kinds in forked(partial(live, warehouse, whole, None), whole / "points")
+        Point(name, tuple(kinds), aside)
+        for name, kinds, aside in forked(partial(live, warehouse, whole, None), whole / "points")
     ]
     expected = Verdict(*forked(partial(finish, warehouse, whole), whole / "verdict"))
     failed = list(expected.complaints)

@@ -111,8 +111,9 @@ class Application:
         elif how == "killed":
             os.kill(fault["pid"], signal.SIGKILL)
             await self._run(sql, scope, body, _nowhere)
-        elif how == "after":
+        elif how in {"after", "late"}:
             await self._run(sql, scope, body, _nowhere)
+            await asyncio.sleep(fault["seconds"] if how == "late" else 0)
             await _cut(send)
         else:
             if how == "slow":

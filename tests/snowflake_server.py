@@ -29,11 +29,13 @@ from streamproc.settings import SnowflakeSettings
 
 __all__ = ["Fault", "How", "SnowflakeServer", "snowflake_server"]
 
-How: TypeAlias = Literal["before", "after", "unavailable", "session", "refuse", "slow", "killed"]
+How: TypeAlias = Literal[
+    "before", "after", "unavailable", "session", "refuse", "slow", "late", "killed"
+]
 """``before``: the connection is cut, nothing was done. ``after``: done, and the answer is lost.
 ``unavailable``: HTTP 503. ``session``: the session is gone, with its transaction. ``refuse``: an
-error of the statement's own. ``slow``: done, but late. ``killed``: done, while the client's process
-is ended."""
+error of the statement's own. ``slow``: done, but late. ``late``: done at once, and the answer comes
+when nobody waits for it any more. ``killed``: done, while the client's process is ended."""
 
 PROCESS = Path(__file__).with_name("snowflake_process.py")
 
@@ -47,7 +49,7 @@ class Fault:
         at: Which statement from now on, counted from 0; later ones too if ``lasting``.
         matching: Regular expression: only statements that match are counted.
         lasting: Whether it goes on until it is disarmed.
-        seconds: How late what is ``slow`` is.
+        seconds: How late what is ``slow`` or ``late`` is.
         pid: The process that is ``killed``.
     """
 

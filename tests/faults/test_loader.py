@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,30 +15,14 @@ import duckdb
 import pytest
 from brokers import Broker
 from loading import message
-from processes import TESTS, running, wait_until
+from processes import running, wait_until
 
 from streamproc.settings import KafkaSettings, LoaderSettings, Settings, TopicSettings
 from streamproc.warehouse.loader import LoaderOptions, Totals, run_loader
 
 ROWS = int(os.environ.get("STREAMPROC_TEST_FAULT_ROWS", "20000"))
-STRIDE = int(os.environ.get("STREAMPROC_TEST_FAULT_STRIDE", "10"))
 SESSION_SECONDS = 6
 PORTIONS = 8
-
-
-@pytest.mark.timeout(1_500)
-def test_a_loader_killed_at_any_step_leaves_the_tables_that_it_would_have_made(
-    tmp_path: Path,
-) -> None:
-    program = [sys.executable, str(TESTS / "killed_loader.py"), str(tmp_path)]
-    done = subprocess.run(
-        [*program, "--stride", str(STRIDE)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-5_000:] + done.stderr[-5_000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["points"] > 200 // STRIDE
-    assert told["rows"]["streamproc_messages"] == 80
-    print(f"\nkilled at {told['points']} steps: {told['rows']}")  # noqa: T201 - the figure, with -s
 
 
 class Loaders:
