@@ -195,10 +195,12 @@ class Comparison:
         return changes
 
     def _note(self, changes: Iterable[Change]) -> None:
-        for change, values in Counter(map(self._bounded, changes)).items():
-            count = self.difference.changes.setdefault(change, Count())
-            count.values += values
-            count.events += 1
+        noted: set[Change] = set()
+        for change in map(self._bounded, changes):
+            self.difference.changes.setdefault(change, Count()).values += 1
+            noted.add(change)
+        for change in noted:
+            self.difference.changes[change].events += 1
 
     def _bounded(self, change: Change) -> Change:
         known = self.difference.changes

@@ -165,11 +165,20 @@ def _kind_of_options(was: Decision, becomes: Decision) -> Kind | None:
         return "weakened"
     if shows_more(other, one):
         return "strengthened"
+    if _writes_the_same(one, other):
+        return None
     if one != other:
         return "changed"
     # A token depends on the entity: with another one, joins with older rows are lost.
     of_entity = isinstance(one, Hash | FormatPreserve | Replace)
     return "changed" if of_entity and was.action.entity != becomes.action.entity else None
+
+
+def _writes_the_same(one: Operator, other: Operator) -> bool:
+    """Return whether two masks differ only in how much they hide, which is compared elsewhere."""
+    if not (isinstance(one, Mask) and isinstance(other, Mask)):
+        return False
+    return (one.character, one.skip) == (other.character, other.skip)
 
 
 def shows_more(one: Operator, other: Operator) -> bool:
