@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from presidio_analyzer import (
     AnalysisExplanation,
@@ -23,7 +24,7 @@ from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
-from streamproc.detect.language import LanguageModel, finds_names
+from streamproc.detect.language import NAMED_ENTITIES, LanguageModel, finds_names
 from streamproc.detect.lemmas import ContextWords
 from streamproc.detect.memo import Memo
 from streamproc.detect.names import is_prose
@@ -84,7 +85,7 @@ class Analyzer:
         self._minimum = recognition.minimum_score
         self._allow = recognition.allow
         self._model = LanguageModel(recognition)
-        self._names = NamePool(recognition, processes) if processes else self._model
+        self._names = _pool(recognition, processes) if processes else self._model
         self._enhancer = LemmaContextAwareEnhancer()
         matched = [found for found in recognizers if not finds_names(found)]
         self._named = len(matched) < len(recognizers)
@@ -259,6 +260,22 @@ class Analyzer:
 
     def _recognizer(self, matcher: int) -> Any:
         return self._matchers[matcher].recognizer
+
+
+def _pool(recognition: Recognition, processes: int) -> NamePool:
+    """Return the processes that all of this one have read the names of ``recognition``."""
+    names = Recognition(
+        recognition.entities & NAMED_ENTITIES,
+        language=recognition.language,
+        names=recognition.names,
+    )
+    pool = _pools.get((names, processes))
+    if pool is None:
+        pool = _pools[names, processes] = NamePool(names, processes)
+    return pool
+
+
+_pools: WeakValueDictionary[tuple[Recognition, int], NamePool] = WeakValueDictionary()
 
 
 def _surely_counts(word: Any) -> bool:

@@ -87,6 +87,7 @@ class LogReader(threading.Thread):
         Its exception is a RetryableError where the broker did not answer within ``seconds``.
         """
         future: Future[None] = Future()
+        future.set_running_or_notify_cancel()  # nobody else's question ends with whoever gives up
         self._questions.put(_Question(future, time.monotonic() + seconds))
         return future
 
@@ -144,8 +145,7 @@ class LogReader(threading.Thread):
         found = [self._questions.get()]
         while not self._questions.empty():
             found.append(self._questions.get())
-        asked = [each for each in found if each is not None]
-        return [each for each in asked if each.future.set_running_or_notify_cancel()]
+        return [each for each in found if each is not None]
 
     def _ask(self, questions: list[_Question]) -> None:
         try:
@@ -163,15 +163,13 @@ class LogReader(threading.Thread):
 
     def _ask_again(self, questions: list[_Question], cause: str) -> None:
         now = time.monotonic()
-        again = []
         for each in questions:
             if now < each.until:
-                again.append(each)
+                self._questions.put(each)
             else:
                 told = f"the end of {self._place.topic} is unknown: {cause}"
                 each.future.set_exception(RetryableError(told))
-        if again and not self._stop_requested.wait(POLL_SECONDS):
-            self._ask(again)
+        self._stop_requested.wait(POLL_SECONDS)
 
 
 class _Question(NamedTuple):

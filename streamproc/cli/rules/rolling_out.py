@@ -67,6 +67,7 @@ def roll_out(
         click.echo(json.dumps(_told(outcome, publication), indent=2))
     else:
         _say(outcome)
+        _warn(outcome, publication)
     return outcome.fences is not None
 
 
@@ -83,6 +84,15 @@ def _say(outcome: Outcome) -> None:
         click.echo("  the first one: from the beginning of every partition")
     if not live:
         click.echo("  no worker is running that follows the topic of rules")
+
+
+def _warn(outcome: Outcome, publication: Publication) -> None:
+    """Tell which workers write something else on rows: other models, or another tracking plan."""
+    for each in outcome.workers:
+        made = each.status.rulesets.get(str(outcome.id))
+        if each.live and made is not None and made.rows not in {None, publication.rows}:
+            told = f"  rows of {each.status.worker} say {made.rows}, not {publication.rows}"
+            click.secho(f"{told}: its settings differ from these", fg="yellow")
 
 
 def _told(outcome: Outcome, publication: Publication) -> dict[str, Any]:

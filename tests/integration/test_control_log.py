@@ -1,0 +1,100 @@
+"""The log of one partition that all processes agree on."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterator
+
+import pytest
+from brokers import Broker
+from confluent_kafka import Producer
+
+from streamproc.errors import RetryableError
+from streamproc.kafka.control import LogReader, LogRecord, LogWriter
+from streamproc.kafka.embedded import EmbeddedBroker
+
+SECONDS = 10.0
+
+
+@pytest.fixture
+def topic(broker: Broker) -> str:
+    name = broker.group("log")
+    broker.create(name)
+    return name
+
+
+@pytest.fixture
+def read(broker: Broker, topic: str) -> Iterator[tuple[LogReader, list[LogRecord]]]:
+    records: list[LogRecord] = []
+    reader = LogReader(broker.bootstrap, topic, records.append)
+    reader.start()
+    yield reader, records
+    reader.stop(SECONDS)
+    assert not reader.is_alive()
+
+
+Read = tuple[LogReader, list[LogRecord]]
+
+
+def test_whoever_is_caught_up_has_read_all_that_was_written_before(
+    broker: Broker, topic: str, read: Read
+) -> None:
+    reader, records = read
+    writer = LogWriter(broker.bootstrap, topic, SECONDS)
+    for number in range(50):
+        offset = writer.append(b"%d" % number, b"v%d" % number)
+        reader.caught_up(SECONDS).result(SECONDS)
+        assert offset == number
+        assert [record.value for record in records] == [b"v%d" % n for n in range(number + 1)]
+
+
+def test_all_who_ask_at_once_are_answered(read: Read) -> None:
+    reader, _ = read
+    for future in [reader.caught_up(SECONDS) for _ in range(500)]:
+        future.result(SECONDS)
+
+
+def test_a_question_waits_for_no_fetch_of_the_reader(read: Read) -> None:
+    reader, _ = read
+    reader.caught_up(SECONDS).result(SECONDS)
+    waits = []
+    for _ in range(20):
+        start = time.monotonic()
+        reader.caught_up(SECONDS).result(SECONDS)
+        waits.append(time.monotonic() - start)
+    assert sorted(waits)[10] < 0.05  # a fetch is held for 0.1 s, a poll for as long
+
+
+@pytest.mark.kafka
+def test_what_ends_a_transaction_takes_an_offset_and_holds_nobody_up(kafka: Broker) -> None:
+    topic = kafka.group("log")
+    kafka.create(topic, 1)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": topic})
+    producer.init_transactions(SECONDS)
+    producer.begin_transaction()
+    producer.produce(topic, b"v", b"k")
+    producer.commit_transaction(SECONDS)
+    records: queue.SimpleQueue[LogRecord] = queue.SimpleQueue()
+    reader = LogReader(kafka.bootstrap, topic, records.put)
+    reader.start()
+
+    reader.caught_up(SECONDS).result(SECONDS)
+
+    assert (records.get_nowait().value, records.empty()) == (b"v", True)
+    reader.stop(SECONDS)
+
+
+def test_a_broker_that_is_away_is_waited_for_no_longer_than_asked() -> None:
+    with EmbeddedBroker() as cluster:
+        cluster.make(["log"])
+        reader = LogReader(cluster.bootstrap, "log", lambda _: None)
+        reader.start()
+        reader.caught_up(SECONDS).result(SECONDS)
+    asked = reader.caught_up(0.5)
+
+    with pytest.raises(RetryableError, match="the end of log is unknown"):
+        asked.result(2 * SECONDS)
+    with pytest.raises(RetryableError, match="not written to log"):
+        LogWriter(cluster.bootstrap, "log", 0.5).append(b"k", b"v")
+    reader.stop(SECONDS)
