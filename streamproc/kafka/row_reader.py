@@ -80,7 +80,11 @@ class RowReader:
         sent_at, at = _optional_moment(message, at)
         received_at, at = _moment(message, at)
         timestamp, at = _moment(message, at)
-        payload, at = _payload(message, at)
+        size, at = _long(message, at)
+        payload = orjson.loads(message[at : at + size])
+        at += size
+        if size < 0 or type(payload) is not dict:
+            raise UnusualError
         entries, at = _manifest_bytes(message, at)
         known = len(entries) < MANIFEST_BYTES
         manifest = self._known_manifest(entries) if known else self._manifest(entries)
@@ -125,15 +129,6 @@ class RowReader:
         partition, after = _long(message, after)
         self._last = message[at:after], (ruleset, topic, partition)
         return self._last[1], after
-
-
-def _payload(message: bytes, at: int) -> tuple[dict[str, Any], int]:
-    size, at = _long(message, at)
-    end = at + size
-    payload = orjson.loads(message[at:end])
-    if size < 0 or end > len(message) or type(payload) is not dict:
-        raise UnusualError
-    return payload, end
 
 
 def _long(message: bytes, at: int) -> tuple[int, int]:
