@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import threading
@@ -15,7 +16,7 @@ import duckdb
 import pytest
 from brokers import Broker
 from loading import message
-from processes import running, wait_until
+from processes import Process, running, wait_until
 
 from streamproc.settings import KafkaSettings, LoaderSettings, Settings, TopicSettings
 from streamproc.warehouse.loader import LoaderOptions, Totals, run_loader
@@ -138,9 +139,10 @@ def test_killed_loaders_of_one_lake_lose_and_double_nothing(kafka: Broker, tmp_p
     command, environment = ["-m", "streamproc", "load"], loaders.environment()
     with running(command, environment) as first:
         for _ in range(3):
-            loaders.publish(ROWS // 10)
             with running(command, environment) as second:
-                for _ in range(rng.randint(1, 4)):
+                wait_for_partitions(second, loaders.topics.load)
+                loaders.publish(ROWS // 10)
+                for _ in range(rng.randint(1, 3)):
                     second.wait_for("batch loaded")
                 time.sleep(rng.random() / 10)
                 second.kill()
@@ -152,6 +154,14 @@ def test_killed_loaders_of_one_lake_lose_and_double_nothing(kafka: Broker, tmp_p
         found = [id_ for (id_,) in connection.execute(query).fetchall()]
     assert len(found) == len(set(found))
     assert set(found) == loaders.ids()
+
+
+def wait_for_partitions(process: Process, topic: str) -> None:
+    """Wait until the loader has partitions of the topic: at first it is assigned none."""
+    while True:
+        line = json.loads(process.wait_for("partitions assigned"))
+        if line["topic"] == topic and line["partitions"]:
+            return
 
 
 def committed(loaders: Loaders) -> int:

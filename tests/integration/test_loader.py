@@ -302,7 +302,7 @@ def test_the_command_ends_when_it_has_caught_up(workplace: Workplace) -> None:
 def test_one_batch_is_loaded_and_no_more(workplace: Workplace) -> None:
     workplace.publish(*messages(range(250)))
     arguments = ["-m", "streamproc", "load", "--once", "--json"]
-    loaded = []
+    loaded: list[int] = []
     while not loaded or loaded[-1]:
         with running(arguments, workplace.environment()) as loader:
             assert loader.wait() == 0
