@@ -131,11 +131,12 @@ def normalised(text: str) -> Normalised | None:
     signs = 0
     for character in set(text):
         signs |= _sign(character)
-    if signs & _OTHERWISE or (signs & _UNSEEN and _BESIDE.search(text)):
+    readable = signs & _LOOKALIKE or _MISREAD.search(text)
+    if signs & _OTHERWISE or (signs & _UNSEEN and (readable or _BESIDE.search(text))):
         made = _composed(text)
         made = made._replace(text=_read(made.text))
         return made if made.text != text else None
-    if signs & _LOOKALIKE or _MISREAD.search(text):
+    if readable:
         return _same_length(text, _read(text))
     return None
 
