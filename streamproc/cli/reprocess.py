@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,10 @@ from streamproc.cli.moments import Moment, micros
 if TYPE_CHECKING:
     from streamproc.events import Micros
     from streamproc.flow import Flow
+    from streamproc.kafka.ranges import RangeReader
     from streamproc.settings import Settings
 
-__all__ = ["reprocess"]
+__all__ = ["correct", "reprocess", "tell"]
 
 
 @click.command()
@@ -41,10 +43,16 @@ def reprocess(ctx: click.Context, since: datetime, until: datetime | None, as_js
     settings = settings_of(ctx).settings
     configure(settings.log)
     complete, flow = _run(settings, micros(since), None if until is None else micros(until))
+    moments = {"since": since.isoformat(), "until": until and until.isoformat()}
+    tell(flow, moments, complete=complete, as_json=as_json)
+    sys.exit(0)
+
+
+def tell(flow: Flow, asked_for: Mapping[str, object], *, complete: bool, as_json: bool) -> None:
+    """Say what was done; ends the command with an error where that is not all."""
     totals = flow.totals
     if as_json:
-        moments = {"since": since.isoformat(), "until": until and until.isoformat()}
-        click.echo(json.dumps({"complete": complete, **moments, **totals.keys()}))
+        click.echo(json.dumps({"complete": complete, **asked_for, **totals.keys()}))
     else:
         click.echo(
             f"{counted(totals.events, 'event')} read again: {counted(totals.rows, 'row')} to "
@@ -53,18 +61,28 @@ def reprocess(ctx: click.Context, since: datetime, until: datetime | None, as_js
         )
     if not complete:
         raise click.ClickException("interrupted; begin again to correct the rest")
-    sys.exit(0)
 
 
 def _run(settings: Settings, since: Micros, until: Micros | None) -> tuple[bool, Flow]:
-    """Return whether all of it was read again, and what did it."""
+    from streamproc.kafka.ranges import RangeReader
+
+    with RangeReader(settings.kafka.brokers, settings.topics.raw, since, until) as reader:
+        return correct(settings, reader)
+
+
+def correct(settings: Settings, reader: RangeReader) -> tuple[bool, Flow]:
+    """Make corrections of what ``reader`` reads; return whether it was all, and what did it.
+
+    Raises:
+        ConfigError: The rules in force, the keys or the tracking plan cannot be used.
+        RetryableError: Kafka is not there.
+    """
     import signal
 
     from streamproc.assemble import load_key_ring, make_pipeline
     from streamproc.flow import Flow, Output
     from streamproc.identity import View
     from streamproc.kafka.links import LinkReader
-    from streamproc.kafka.ranges import RangeReader
     from streamproc.kafka.registry import wait_for_row_codec
     from streamproc.kafka.topics import wait_for_topics
     from streamproc.reprocess import reprocess
@@ -82,8 +100,7 @@ def _run(settings: Settings, since: Micros, until: Micros | None) -> tuple[bool,
     links.start()
     flow = Flow(FixedRules(pipeline), links, settings, Output(rows, corrections=True))
     try:
-        with RangeReader(settings.kafka.brokers, settings.topics.raw, since, until) as reader:
-            return reprocess(reader, flow, settings, lambda: bool(signals)), flow
+        return reprocess(reader, flow, settings, lambda: bool(signals)), flow
     finally:
         flow.close()
         links.stop(settings.worker.shutdown_seconds)

@@ -1,4 +1,8 @@
-"""Which ruleset a fingerprint on rows is of, as far as anybody knows."""
+"""Which ruleset a fingerprint on rows is of, as far as anybody knows.
+
+By the rules alone: what an earlier tracking plan added to them, or earlier detectors did not find,
+is written nowhere.
+"""
 
 from __future__ import annotations
 

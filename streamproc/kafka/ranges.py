@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -25,6 +26,8 @@ __all__ = ["RangeReader", "Stretch"]
 
 ASK_SECONDS = 10.0
 EARLIEST = Micros(0)
+MOST_PASSED = 20_000
+"""Records between two stretches that are read and passed over; past more it takes a new start."""
 NO_SUCH_RECORD = -1
 """What a broker answers where no record is as late as it was asked for."""
 
@@ -93,12 +96,22 @@ class RangeReader:
             self._consumer.close()
             raise RetryableError(f"{topic} cannot be read: {error.args[0].name()}") from None
         self.stretches: Sequence[Stretch] = [_end_of(each, last) for each in found]
-        self._left = {
-            each.partition: each for each in self.stretches if each.first < each.following
-        }
-        self._consumer.assign(
-            [TopicPartition(topic, each.partition, each.first) for each in self._left.values()]
-        )
+        self._left: dict[int, deque[Stretch]] = {}
+        self._sought: dict[int, int] = {}
+        self._begin()
+
+    def pick(self, offsets: Mapping[int, Sequence[tuple[int, int]]]) -> None:
+        """Leave, of what there is to read, only some offsets; to be called before the first read.
+
+        Args:
+            offsets: By partition, ranges of them, half-open, in order and apart.
+        """
+        self.stretches = [
+            picked
+            for each in self.stretches
+            for picked in _picked(each, offsets.get(each.partition, ()))
+        ]
+        self._begin()
 
     @property
     def done(self) -> bool:
@@ -114,6 +127,18 @@ class RangeReader:
         taken = map(self._taken, self._consumer.consume(most, seconds))
         return [record for record in taken if record is not None]
 
+    def _begin(self) -> None:
+        self._left = {}
+        for each in self.stretches:
+            if each.first < each.following:
+                self._left.setdefault(each.partition, deque()).append(each)
+        self._consumer.assign(
+            [
+                TopicPartition(self._topic, number, left[0].first)
+                for number, left in self._left.items()
+            ]
+        )
+
     def _taken(self, message: Message) -> Record | None:
         partition, offset = message.partition(), message.offset()
         assert partition is not None
@@ -123,13 +148,24 @@ class RangeReader:
                 raise RetryableError(f"{self._topic} cannot be read: {error.name()}")
             self._finish(partition)
             return None
-        stretch = self._left.get(partition)
-        if stretch is None or offset >= stretch.following:
+        return to_record(message) if self._wants(partition, offset) else None
+
+    def _wants(self, partition: int, offset: int) -> bool:
+        """Return whether a record is to be read; goes on to the next stretch where one ends."""
+        left = self._left.get(partition)
+        if left is None:
+            return False
+        while left and left[0].following <= offset:
+            left.popleft()
+        wanted = bool(left) and left[0].first <= offset
+        if wanted and left[0].following == offset + 1:
+            left.popleft()
+        if not left:
             self._finish(partition)
-            return None
-        if offset + 1 == stretch.following:
-            self._finish(partition)
-        return to_record(message)
+        elif left[0].first - offset > MOST_PASSED and self._sought.get(partition) != left[0].first:
+            self._sought[partition] = left[0].first  # once: what is fetched already still comes
+            self._consumer.seek(TopicPartition(self._topic, partition, left[0].first))
+        return wanted
 
     def _finish(self, partition: int) -> None:
         if self._left.pop(partition, None) is not None:
@@ -175,6 +211,13 @@ class RangeReader:
         traceback: TracebackType | None,
     ) -> None:
         self._consumer.close()
+
+
+def _picked(stretch: Stretch, ranges: Sequence[tuple[int, int]]) -> Iterator[Stretch]:
+    for first, following in ranges:
+        start, end = max(first, stretch.first), min(following, stretch.following)
+        if start < end:
+            yield Stretch(stretch.partition, start, end, cut=False)
 
 
 def _end_of(stretch: Stretch, most: int | None) -> Stretch:

@@ -53,6 +53,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "streamproc.cli.rules.debt:debt",
         "Tell how many rows were made under weaker rules than today's.",
     ),
+    "reprocess": (
+        "streamproc.cli.rules.reprocess:reprocess",
+        "Make rows anew that were not made by today's rules, from their raw records.",
+    ),
 }
 
 
