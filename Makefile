@@ -10,10 +10,10 @@ READY := $(VENV)/.ready
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test downstream faults parity docs bench soak eval kafka lock clean
+.PHONY: help setup demo check test downstream faults day parity docs bench soak eval kafka lock clean
 
 help: ## List the targets.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: $(READY) ## Make the virtual environment.
 
@@ -60,9 +60,14 @@ downstream: $(READY) deploy/dbt/.venv/.ready deploy/airflow/.venv/.ready ## dbt,
 	cd deploy/airflow && .venv/bin/mypy
 	STREAMPROC_TEST_REQUIRE_DBT=1 STREAMPROC_TEST_REQUIRE_AIRFLOW=1 $(BIN)/pytest tests/downstream
 
-faults: $(READY) ## The long fault test: ten kills of a worker over 50,000 events.
+faults: $(READY) ## The long fault tests: a worker killed ten times, loaders at every point they pass.
 	STREAMPROC_TEST_FAULT_EVENTS=50000 STREAMPROC_TEST_FAULT_KILLS=10 \
 		$(BIN)/pytest -s tests/faults/test_worker.py -k kills
+	STREAMPROC_TEST_FAULT_ROWS=200000 $(BIN)/pytest -s tests/faults/test_loader.py
+	STREAMPROC_TEST_ALL_FAULT_POINTS=1 $(BIN)/pytest -s tests/faults/test_fault_points.py
+
+day: $(READY) ## A day of a loader by a made-up clock: 2 million rows, outages, a change a minute.
+	$(BIN)/python tests/simulated_day.py
 
 parity: $(READY) ## Compare findings with Presidio's on millions of made texts.
 	PYTHONPATH=tests $(BIN)/python -m parity.compare
@@ -70,9 +75,10 @@ parity: $(READY) ## Compare findings with Presidio's on millions of made texts.
 docs: $(READY) ## Write the generated parts of the README.
 	$(BIN)/python tests/docs/reference.py
 
-bench: $(READY) ## Measure the engine beside Presidio, and the worker beside plain Faust.
+bench: $(READY) ## Measure the engine beside Presidio, the worker beside plain Faust, the loader.
 	$(BIN)/python tests/bench/engine.py
 	$(BIN)/python tests/bench/worker.py
+	$(BIN)/python tests/bench/loader.py
 
 soak: $(READY) ## Run 5 million events, and 300,000 texts full of new words; memory has to stay flat.
 	$(BIN)/python tests/bench/memory.py

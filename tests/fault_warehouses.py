@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from unittest.mock import patch
 
 import adbc_driver_manager as adbc_manager
-import adbc_driver_postgresql.dbapi as postgres_driver  # type: ignore[import-untyped] # no types
+import adbc_driver_postgresql.dbapi as postgres_driver
 import duckdb
 from adbc_driver_manager import dbapi as adbc
 from fault_points import Kind, Points, Work, deaths, failures, gist, refusals

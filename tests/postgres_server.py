@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import adbc_driver_postgresql.dbapi as driver  # type: ignore[import-untyped] # it has no types
+import adbc_driver_postgresql.dbapi as driver
 
 __all__ = ["binaries", "fresh_schema", "postgres_server"]
 

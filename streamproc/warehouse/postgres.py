@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any, Final
 
-import adbc_driver_postgresql.dbapi as driver  # type: ignore[import-untyped] # it has no types
+import adbc_driver_postgresql.dbapi as driver
 from adbc_driver_manager import dbapi as adbc
 
 from streamproc.errors import ConfigError, Problem, RetryableError
