@@ -186,7 +186,7 @@ def _verify(
     own = load_recognizers(present.parent / "recognizers", shipped("rules/recognizers"))
     ruleset = parse_ruleset(*rules, own)
     with throwaway_keys(settings, TEST_RING) as (kept_apart, ring):
-        trials = Trials(ruleset, Assembly(kept_apart, ring, View()).parts(ruleset), "cases")
+        trials = Trials(Assembly(kept_apart, ring, View()).parts(ruleset), "cases")
         outcomes = list(trials.run(parse_cases(*cases)))
     failed = (
         Problem(outcome.source, outcome.name, "is not as it should be", outcome.line)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-from streamproc.effects.examine import Examiner, read
+from streamproc.effects.examine import Examiner
 from streamproc.effects.protection import KINDS, LESS, Kind, Shift, shifts
 from streamproc.effects.values import decided, flatten
 from streamproc.errors import EventError
@@ -20,7 +20,7 @@ from streamproc.pipeline import Parts
 from streamproc.redact import Survey, Tokens
 from streamproc.redact.decisions import Decision, decisions_of
 from streamproc.redact.survey import Leaf
-from streamproc.rules import DropEvent, Ruleset
+from streamproc.rules import DropEvent
 
 __all__ = ["ELSEWHERE", "MOST_CHANGES", "Change", "Comparison", "Difference", "Fate", "Turn"]
 
@@ -114,13 +114,6 @@ class Difference:
         )
 
 
-class Side(NamedTuple):
-    """One of the two rulesets, ready to look."""
-
-    examiner: Examiner
-    parts: Parts
-
-
 class Comparison:
     """Compares two rulesets, batch by batch, in bounded memory. For one thread at a time.
 
@@ -131,21 +124,21 @@ class Comparison:
 
     def __init__(
         self,
-        before: tuple[Ruleset, Parts],
-        after: tuple[Ruleset, Parts],
+        before: Parts,
+        after: Parts,
         tokens: Tokens,
         clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """Compare ``before`` with ``after``, each with the parts made of it.
+        """Compare the rulesets of two pipelines that have all else in common.
 
         Args:
-            before: The rules that are.
-            after: The rules that would be.
+            before: Of the rules that are.
+            after: Of the rules that would be.
             tokens: Does what masks and the like do; any keys.
             clock: Tells seconds.
         """
-        self._before = Side(Examiner(*before), before[1])
-        self._after = Side(Examiner(*after), after[1])
+        self._before = Examiner(before)
+        self._after = Examiner(after)
         self._tokens = tokens
         self._clock = clock
         self.difference = Difference()
@@ -155,16 +148,16 @@ class Comparison:
         """Compare what becomes of ``records``."""
         events: list[Event] = []
         for record in records:
-            event = read(record, self._before.parts)
+            event = self._before.read(record)
             if isinstance(event, Event):
                 events.append(event)
             else:
                 code = event.code if isinstance(event, EventError) else event.rule
                 self.difference.refused[code] += 1
         began = self._clock()
-        before = self._before.examiner.examine(events)
+        before = self._before.examine(events)
         halfway = self._clock()
-        after = self._after.examiner.examine(events)
+        after = self._after.examine(events)
         spent, spent_after = self.seconds
         self.seconds = (spent + halfway - began, spent_after + self._clock() - halfway)
         for one, other in zip(before, after, strict=True):

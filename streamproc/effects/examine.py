@@ -13,10 +13,10 @@ from streamproc.pipeline import Parts
 from streamproc.redact import Sites, Survey, survey
 from streamproc.redact.siblings import note_siblings
 from streamproc.redact.survey import Opened
-from streamproc.rules import Plan, Rule, Ruleset, Scope
+from streamproc.rules import Plan, Rule, Scope
 from streamproc.tracking import check
 
-__all__ = ["Document", "Examiner", "Place", "document_of", "places_of", "read"]
+__all__ = ["Document", "Examiner", "Place", "document_of", "places_of"]
 
 
 class Document(NamedTuple):
@@ -38,30 +38,30 @@ Place: TypeAlias = tuple[str | int | Document, ...]
 the step of the text that holds it."""
 
 
-def read(record: Record, parts: Parts) -> Event | Dropped | EventError:
-    """Return the event in ``record`` as the tracking plan has it pass, or why there is none."""
-    try:
-        event = decode(record, parts.limits)
-        return event if parts.plan is None else check(event, parts.plan)
-    except EventError as error:
-        return error
-    except Exception:  # noqa: BLE001 - its text may quote a value; a worker makes a dead letter of it
-        return EventError("decode", "internal_error")
-
-
 class Examiner:
     """Finds out what a ruleset sees in events. For one thread at a time.
 
     Attributes:
-        ruleset: The ruleset.
+        ruleset: The ruleset, and what the tracking plan adds to it.
     """
 
-    def __init__(self, ruleset: Ruleset, parts: Parts) -> None:
-        """Look with ``parts``, which were made of ``ruleset``."""
-        self.ruleset = ruleset
+    def __init__(self, parts: Parts) -> None:
+        """Look with these parts of a pipeline."""
+        self.ruleset = parts.sites.ruleset
         self._parts = parts
-        self._scope = Scope(ruleset.rules)
-        self._every = Plan(ruleset, key_words)
+        self._scope = Scope(self.ruleset.rules)
+        self._every = Plan(self.ruleset, key_words)
+
+    def read(self, record: Record) -> Event | Dropped | EventError:
+        """Return the event in ``record`` as the tracking plan has it pass, or why there is none."""
+        plan = self._parts.plan
+        try:
+            event = decode(record, self._parts.limits)
+            return event if plan is None else check(event, plan)
+        except EventError as error:
+            return error
+        except Exception:  # noqa: BLE001 - its text may quote a value
+            return EventError("decode", "internal_error")
 
     def examine(self, events: Sequence[Event]) -> list[Survey | EventError]:
         """Return the survey of each event, nothing pending; or why it would be a dead letter.

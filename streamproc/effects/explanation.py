@@ -22,7 +22,7 @@ from streamproc.redact.decisions import Decision, decisions_of
 from streamproc.redact.operators import rewritten
 from streamproc.redact.sites import VALIDATED, Site, Sites
 from streamproc.redact.survey import is_searched, text_of
-from streamproc.rules import DateShift, Drop, DropEvent, Encrypt, Redact, Replace
+from streamproc.rules import DateShift, Drop, DropEvent, Encrypt, Redact, Replace, Ruleset
 from streamproc.rules.plan import PLAIN_KEY
 from streamproc.tracking import check, differences
 
@@ -86,6 +86,7 @@ class Explanation(NamedTuple):
     """What becomes of an event, and why.
 
     Attributes:
+        ruleset: The ruleset that it is explained by, and what the tracking plan adds to it.
         type: The event's type; empty if it is no event.
         outcome: ``row``, ``dropped`` or ``dead letter``.
         by: The rule that drops it, or the code of the dead letter, with its path.
@@ -94,6 +95,7 @@ class Explanation(NamedTuple):
         fields: Its fields, in their order.
     """
 
+    ruleset: Ruleset
     type: str
     outcome: str
     by: str
@@ -105,18 +107,19 @@ class Explanation(NamedTuple):
 class Explainer:
     """Explains events by one ruleset. For one thread at a time."""
 
-    def __init__(self, examiner: Examiner, parts: Parts, tokens: Tokens) -> None:
-        """Explain what ``examiner``, made of ``parts``, sees; ``tokens`` are of any keys."""
-        self._examiner = examiner
+    def __init__(self, parts: Parts, tokens: Tokens) -> None:
+        """Explain with these parts of a pipeline; ``tokens`` are of any keys."""
+        self._examiner = Examiner(parts)
         self._parts = parts
         self._tokens = tokens
 
     def explain(self, record: Record) -> Explanation:
         """Return what becomes of ``record``."""
+        ruleset = self._examiner.ruleset
         try:
             event = decode(record, self._parts.limits)
         except EventError as error:
-            return Explanation("", "dead letter", _refused(error))
+            return Explanation(ruleset, "", "dead letter", _refused(error))
         violations: Sequence[tuple[Violation, str]] = ()
         outcome, by = "row", ""
         if self._parts.plan is not None:
@@ -124,12 +127,12 @@ class Explainer:
             outcome, by = self._planned(event)
         (found,) = self._examiner.examine([event])
         if isinstance(found, EventError):
-            return Explanation(event.type, "dead letter", _refused(found), violations)
+            return Explanation(ruleset, event.type, "dead letter", _refused(found), violations)
         elsewhere = self._elsewhere(event)
         if outcome == "row" and (rule := _dropping(found)) is not None:
             outcome, by = "dropped", rule
         fields = tuple(_Fields(self._examiner, self._tokens, found, elsewhere).all())
-        return Explanation(event.type, outcome, by, violations, elsewhere, fields)
+        return Explanation(ruleset, event.type, outcome, by, violations, elsewhere, fields)
 
     def _planned(self, event: Event) -> tuple[str, str]:
         assert self._parts.plan is not None

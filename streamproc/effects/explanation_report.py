@@ -11,13 +11,13 @@ from rich.tree import Tree
 
 from streamproc.effects.explanation import Explained, Explanation, Piece
 from streamproc.effects.reasons import Loss
-from streamproc.rules import Ruleset
 
 __all__ = ["explanation_json", "render_explanation"]
 
 
-def explanation_json(explanation: Explanation, ruleset: Ruleset) -> dict[str, Any]:
+def explanation_json(explanation: Explanation) -> dict[str, Any]:
     """Return all of it."""
+    ruleset = explanation.ruleset
     return {
         "ruleset": {"name": ruleset.name, "fingerprint": ruleset.fingerprint},
         "type": explanation.type,
@@ -48,10 +48,11 @@ def _lost_json(lost: Sequence[Loss]) -> list[dict[str, str]]:
     return [loss._asdict() for loss in lost]
 
 
-def render_explanation(explanation: Explanation, ruleset: Ruleset, console: Console) -> None:
+def render_explanation(explanation: Explanation, console: Console) -> None:
     """Print it: what becomes of the event, then field by field; those that stay are dim."""
     outcome = f"{explanation.type or 'no event'}: {explanation.outcome}"
     console.print(Text(outcome + (f", {explanation.by}" if explanation.by else ""), style="bold"))
+    ruleset = explanation.ruleset
     in_force = len(ruleset.rules) - len(explanation.elsewhere)
     console.print(
         Text(f"ruleset {ruleset.name}, {in_force} of {len(ruleset.rules)} rules in force")

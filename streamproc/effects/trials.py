@@ -10,7 +10,7 @@ import orjson
 import regex
 
 from streamproc.effects.cases import ABSENT, MISSING, UNCHANGED, Case, Entry, Suite, value_at
-from streamproc.effects.examine import Examiner, places_of, read
+from streamproc.effects.examine import Examiner, places_of
 from streamproc.events import DeadLetter, Dropped, Event, Micros, Origin, Record, Redacted
 from streamproc.pipeline import Parts, Pipeline
 from streamproc.redact import ENCRYPTED, TOKEN, KeyRing, Survey
@@ -64,11 +64,10 @@ class Outcome(NamedTuple):
 class Trials:
     """Runs cases. For one thread at a time."""
 
-    def __init__(self, ruleset: Ruleset, parts: Parts, topic: str) -> None:
-        """Run with ``parts``, made of ``ruleset``; cases that name no topic are of ``topic``."""
-        self._parts = parts
+    def __init__(self, parts: Parts, topic: str) -> None:
+        """Run with these parts of a pipeline; cases that name no topic are of ``topic``."""
         self._pipeline = Pipeline(parts)
-        self._examiner = Examiner(ruleset, parts)
+        self._examiner = Examiner(parts)
         self._topic = topic
 
     def run(self, suite: Suite) -> Iterator[Outcome]:
@@ -100,7 +99,7 @@ class Trials:
             yield from _of_manifest(case, redacted)
 
     def _reached(self, record: Record) -> frozenset[str]:
-        event = read(record, self._parts)
+        event = self._examiner.read(record)
         if not isinstance(event, Event):
             return frozenset()
         (found,) = self._examiner.examine([event])

@@ -21,6 +21,10 @@ class ScopedSites:
 
     What is known of a value is known wherever the same rules speak of its field, whichever others
     are in force there.
+
+    Attributes:
+        memo: What is known of values.
+        ruleset: The rules.
     """
 
     def __init__(
@@ -39,7 +43,7 @@ class ScopedSites:
             memo: What is known of values.
         """
         self.memo = memo
-        self._ruleset = ruleset
+        self.ruleset = ruleset
         self._words = words
         self._question = question
         self._scope = Scope(ruleset.rules)
@@ -53,7 +57,7 @@ class ScopedSites:
         return self._compiled(active) if sites is None else sites
 
     def _compiled(self, active: Active) -> Sites:
-        plan = Plan(self._ruleset, self._words, active, self._policies)
+        plan = Plan(self.ruleset, self._words, active, self._policies)
         if len(self._sites) >= KEPT_PLANS:
             del self._sites[next(iter(self._sites))]
         most = KEPT_SITES if not self._sites else KEPT_SITES // KEPT_PLANS * 4

@@ -90,6 +90,7 @@ class Trial:
                 self._missed += len(chosen) - number
                 return
             self._comparison.take([record])
+        allowance.lasts()  # the last one counts, too
 
     def report(self) -> ShadowReport:
         """Return what was found."""
@@ -158,7 +159,7 @@ class Shadowing:
 
     def _make(self, tried: Candidate) -> Trial:
         rulesets = [open_bundle(each.files) for each in (tried.active, tried.candidate)]
-        before, after = ((ruleset, self._parts_of(ruleset)) for ruleset in rulesets)
+        before, after = map(self._parts_of, rulesets)
         # Throwaway keys: nothing that is made here leaves the worker.
         comparison = Comparison(before, after, Tokens(TEST_RING), time.perf_counter)
         return Trial(tried, comparison, self._topic)

@@ -28,7 +28,7 @@ from streamproc.identity import View
 from streamproc.pipeline import Parts, Pipeline
 from streamproc.redact import Memo, Redactor, ScopedSites, Survey, Tokens
 from streamproc.redact.decisions import decisions_of
-from streamproc.rules import Ruleset, parse_ruleset
+from streamproc.rules import parse_ruleset
 
 RULES = (
     "",
@@ -63,9 +63,9 @@ class Literals:
 parsed = cache(parse_ruleset)
 
 
-def made(rule: str, known: Mapping[str, str] = SECRETS) -> tuple[Ruleset, Parts]:
+def made(rule: str, known: Mapping[str, str] = SECRETS) -> Parts:
     ruleset = parsed(RULESET % rule, "test.yaml")
-    parts = Parts(
+    return Parts(
         limits=LIMITS,
         sites=ScopedSites(ruleset, key_words, lambda *question: question, Memo(1_000)),
         detector=cast("Detector", Literals(known)),
@@ -74,12 +74,9 @@ def made(rule: str, known: Mapping[str, str] = SECRETS) -> tuple[Ruleset, Parts]
         seal=None,
         ruleset="f00d",
     )
-    return ruleset, parts
 
 
-def compared(
-    before: tuple[Ruleset, Parts], after: tuple[Ruleset, Parts], record: Record
-) -> Difference:
+def compared(before: Parts, after: Parts, record: Record) -> Difference:
     comparison = Comparison(before, after, Tokens(RING))
     comparison.take([record])
     return comparison.difference
@@ -95,9 +92,10 @@ def printed(render: Any, *given_to: Any) -> str:
 @settings(deadline=None)
 @given(body, rules)
 def test_what_is_decided_is_what_the_manifest_says(properties: dict[str, Json], rule: str) -> None:
-    ruleset, parts = made(rule)
+    parts = made(rule)
+    ruleset = parts.sites.ruleset
     record = record_of({"properties": properties})
-    (found,) = Examiner(ruleset, parts).examine([decode(record, LIMITS)])
+    (found,) = Examiner(parts).examine([decode(record, LIMITS)])
     assert isinstance(found, Survey)
     decided = [
         (decision.action.entity, decision.action.rule, decision.action.operator.name)
@@ -129,7 +127,7 @@ def test_what_is_shown_and_was_not_is_named(
     before = made(rule, {name: SECRETS[name] for name in known})
     after = made(other, {name: SECRETS[name] for name in new})
     record = record_of(content)
-    was, becomes = outcome(before[1], record), outcome(after[1], record)
+    was, becomes = outcome(before, record), outcome(after, record)
     assume(becomes is not None)
     assert becomes is not None
     hidden = shown(was.body) if was is not None else ""
@@ -170,15 +168,15 @@ def test_a_difference_seen_from_the_other_side_is_the_opposite(
 def test_no_value_is_in_what_is_told(content: dict[str, Json], rule: str, other: str) -> None:
     record = record_of(content)
     difference = compared(made(rule), made(other), record)
-    ruleset, parts = made(rule)
-    explanation = Explainer(Examiner(ruleset, parts), parts, Tokens(RING)).explain(record)
+    parts = made(rule)
+    explanation = Explainer(parts, Tokens(RING)).explain(record)
 
     told = [
         json.dumps(difference_json(difference)),
         printed(render_difference, difference),
         repr(difference),
-        json.dumps(explanation_json(explanation, ruleset)),
-        printed(render_explanation, explanation, ruleset),
+        json.dumps(explanation_json(explanation)),
+        printed(render_explanation, explanation),
         repr(explanation),
     ]
 
@@ -188,9 +186,9 @@ def test_no_value_is_in_what_is_told(content: dict[str, Json], rule: str, other:
 @settings(deadline=None)
 @given(bodies, rules)
 def test_what_is_explained_to_stay_stays(content: dict[str, Json], rule: str) -> None:
-    ruleset, parts = made(rule)
+    parts = made(rule)
     record = record_of(content)
-    explanation = Explainer(Examiner(ruleset, parts), parts, Tokens(RING)).explain(record)
+    explanation = Explainer(parts, Tokens(RING)).explain(record)
     redacted = outcome(parts, record)
     raw = orjson.loads(cast("bytes", record.value))
 

@@ -80,7 +80,7 @@ def diff(
         from streamproc.redact import Tokens
 
         assembly = Assembly(kept_apart, ring, View())
-        one, other = ((ruleset, assembly.parts(ruleset)) for ruleset in rulesets)
+        one, other = map(assembly.parts, rulesets)
         comparison = Comparison(one, other, Tokens(ring))
         if file is not None:
             _compare_file(comparison, file, settings.topics.raw)

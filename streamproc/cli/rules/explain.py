@@ -54,13 +54,12 @@ def explain(
     if path is not None:
         kept = tuple(field for field in explanation.fields if _is_below(field, path))
         explanation = explanation._replace(fields=kept)
-    _tell(explanation, ruleset, as_json=as_json)
+    _tell(explanation, as_json=as_json)
     sys.exit(EXIT_DEAD_LETTERS if explanation.outcome == "dead letter" else 0)
 
 
 def _explained(settings: Settings, ruleset: Ruleset, value: bytes, topic: str) -> Explanation:
     from streamproc.assemble import Assembly
-    from streamproc.effects.examine import Examiner
     from streamproc.effects.explanation import Explainer
     from streamproc.events import Micros, Origin, Record
     from streamproc.identity import View
@@ -68,7 +67,7 @@ def _explained(settings: Settings, ruleset: Ruleset, value: bytes, topic: str) -
 
     with throwaway_keys(settings) as (kept_apart, ring):
         parts = Assembly(kept_apart, ring, View()).parts(ruleset)
-        explainer = Explainer(Examiner(ruleset, parts), parts, Tokens(ring))
+        explainer = Explainer(parts, Tokens(ring))
         return explainer.explain(Record(Origin(topic, 0, 0), None, value.strip(), Micros(0)))
 
 
@@ -76,13 +75,13 @@ def _is_below(field: Explained, path: str) -> bool:
     return field.path == path or field.path.startswith((f"{path}.", f"{path}["))
 
 
-def _tell(explanation: Explanation, ruleset: Ruleset, *, as_json: bool) -> None:
+def _tell(explanation: Explanation, *, as_json: bool) -> None:
     from streamproc.effects.explanation_report import explanation_json, render_explanation
 
     if as_json:
-        click.echo(json.dumps(explanation_json(explanation, ruleset), indent=2))
+        click.echo(json.dumps(explanation_json(explanation), indent=2))
     else:
         from rich.console import Console
 
         console = Console(width=None if Console().is_terminal else PRINTED_WIDTH)
-        render_explanation(explanation, ruleset, console)
+        render_explanation(explanation, console)

@@ -108,7 +108,7 @@ def run_suites(settings: Settings, ruleset: Ruleset, suites: Sequence[Suite]) ->
 
     with throwaway_keys(settings, TEST_RING) as (kept_apart, ring):
         parts = Assembly(kept_apart, ring, View()).parts(ruleset)
-        trials = Trials(ruleset, parts, settings.topics.raw)
+        trials = Trials(parts, settings.topics.raw)
         return [outcome for suite in suites for outcome in trials.run(suite)]
 
 

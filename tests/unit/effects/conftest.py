@@ -24,6 +24,6 @@ def trials(assembly: Assembly) -> Callable[[str], tuple[Ruleset, Trials]]:
     @cache
     def make(rules: str) -> tuple[Ruleset, Trials]:
         ruleset = parse_ruleset(rules, "rules.yaml")
-        return ruleset, Trials(ruleset, assembly.parts(ruleset), "events.raw")
+        return ruleset, Trials(assembly.parts(ruleset), "events.raw")
 
     return make

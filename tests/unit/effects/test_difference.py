@@ -29,7 +29,7 @@ Compare = Callable[..., Difference]
 def _compare(assembly: Assembly) -> Compare:
     def compare(before: str, after: str, *bodies: Mapping[str, Any]) -> Difference:
         rulesets = (parse_ruleset(f"{HEAD}rules: [{rules}]", "own") for rules in (before, after))
-        one, other = ((ruleset, assembly.parts(ruleset)) for ruleset in rulesets)
+        one, other = map(assembly.parts, rulesets)
         comparison = Comparison(one, other, Tokens(RING))
         comparison.take([record_of(body, offset=place) for place, body in enumerate(bodies)])
         return comparison.difference
