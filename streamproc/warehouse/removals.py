@@ -39,6 +39,7 @@ __all__ = [
     "find_tables",
     "forget_deleted",
     "forget_replaced",
+    "keep_out_forgotten",
     "remember_deletions",
     "renew_deletions",
 ]
@@ -48,6 +49,27 @@ DELETION: Final[Columns] = {
     "until": Kind.TIMESTAMP,
     "receipt": Kind.STRING,
 }
+
+
+def keep_out_forgotten(ways: Ways, received: tuple[Micros, Micros]) -> Statement:
+    """Keep out events whose predecessors were deleted, whosever they are by now.
+
+    A person's tokens change when ids turn out to be one person's: a correction may then come with
+    others than the deletion was told. A line whose tokens are forgotten is of somebody deleted.
+    """
+    forgotten = " AND ".join(f'm."{token}" IS NULL' for token in TOKENS)
+    someones = ", ".join(f's."{token}"' for token in TOKENS)
+    return ways.statement(
+        "keep out forgotten",
+        f'UPDATE {ways.stage(KEPT)} SET "deleted" = TRUE WHERE "{ROW}" IN'
+        f' (SELECT k."{ROW}" FROM {ways.stage(KEPT)} k'
+        f' JOIN {ways.stage(MESSAGES)} s ON s."{ROW}" = k."{ROW}"'
+        f' JOIN ({remembered(ways)}) m ON m."id" = k."id"'
+        f' AND m."received_at" BETWEEN k."received_at" - {ways.near}'
+        f' AND k."received_at" + {ways.near}'
+        f' WHERE k."replaces" AND {forgotten} AND COALESCE({someones}) IS NOT NULL)',
+        *window(ways, received),
+    )
 
 
 def find_replaced(ways: Ways, received: tuple[Micros, Micros]) -> Statement:

@@ -327,7 +327,7 @@ def remembered(ways: Ways) -> str:
         staged = f"SELECT {made} FROM {ways.stage(MESSAGES)}"
         rows = f'SELECT rowid FROM "{MESSAGES}" WHERE {within} AND "{DIGEST}" IN ({staged})'
         within = f"rowid IN ({rows})"
-    columns = quoted(("id", "received_at", "type", "event_table", "user_id"))
+    columns = quoted(("id", "received_at", "type", "event_table", *TOKENS))
     return f'SELECT {columns} FROM "{MESSAGES}" WHERE {within}'
 
 

@@ -137,6 +137,8 @@ def _decide(batch: Batch, ways: Ways, runner: Runner, tally: Tally) -> None:
         return
     tally.received = (Micros(first), Micros(last))
     runner.run(sql.keep(ways, batch.mode, tally.received, corrections=batch.corrections))
+    if batch.corrections or batch.mode == "merge":
+        runner.run(removals.keep_out_forgotten(ways, tally.received))
     counts = runner.fetch(sql.tally(ways))[0]
     tally.kept, tally.replaced, tally.replacing, tally.kept_out = counts
     if tally.replacing:

@@ -31,7 +31,7 @@ from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.names import Naming
 from streamproc.warehouse.postgres import PostgresSink, open_postgres
 from streamproc.warehouse.schema import AddColumns, Change, CreateTable, Widen, changes
-from streamproc.warehouse.sink import Load, OffsetsMovedError, Place, SchemaMovedError
+from streamproc.warehouse.sink import Load, Mode, OffsetsMovedError, Place, SchemaMovedError
 from streamproc.warehouse.standard import EVERY, TRACK
 from streamproc.warehouse.statements import Statement
 
@@ -281,6 +281,21 @@ def test_a_correction_does_not_bring_a_person_back(sink: SQLSink) -> None:
     assert again[:5] == (0, 0, 0, 1, 0)
     assert ids(sink, "paid") == []
     assert asked(sink, "SELECT id, user_id FROM streamproc_messages") == [("a", None)]
+
+
+@pytest.mark.parametrize("mode", ["dedupe", "merge", "append"])
+def test_a_correction_under_another_identity_does_not_bring_a_person_back(
+    sink: SQLSink, mode: Mode
+) -> None:
+    load(sink, [replace(identify("a", "u", n=1), identity_id="gone"), Event("b", user_id="v")])
+    load(sink, deletions=[deletion("gone")])
+    again = replace(identify("a", "u", n=2), identity_id="joined", correction=True)
+    assert load(sink, [again, Event("b", user_id="w", correction=True)], mode=mode)[:5] == (
+        0, 0, 1, 1, 0,
+    )  # fmt: skip
+    assert ids(sink, "identifies") == ids(sink, "users") == []
+    query = "SELECT id, user_id, identity_id FROM streamproc_messages ORDER BY id"
+    assert asked(sink, query) == [("a", None, None), ("b", "w", None)]
 
 
 def test_a_person_deleted_again_is_gone_until_the_later_moment(sink: SQLSink) -> None:

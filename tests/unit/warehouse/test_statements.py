@@ -87,6 +87,7 @@ def test_a_batch_of_everything_goes_in_in_this_order() -> None:
         "remember deletions",
         "span",
         "keep",
+        "keep out forgotten",
         "tally",
         "find replaced",
         "forget replaced",
