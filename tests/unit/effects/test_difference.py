@@ -10,7 +10,7 @@ from rich.console import Console
 
 from streamproc.assemble import Assembly
 from streamproc.effects import difference as module
-from streamproc.effects.difference import Change, Comparison, Difference, Turn
+from streamproc.effects.difference import Comparison, Difference, Turn
 from streamproc.effects.difference_report import difference_json, render_difference
 from streamproc.redact import Tokens
 from streamproc.rules import parse_ruleset
@@ -218,9 +218,3 @@ def test_it_is_told_to_people_and_scripts(compare: Compare, width: int) -> None:
         }
     ]
     assert made["outcomes"] == [{"before": "dropped", "after": "row", "by": "robots", "events": 1}]
-
-
-def test_a_change_is_told_without_values() -> None:
-    change = Change("exposed", "a.*", "A", "r", "hash", "", "", "keep")
-
-    assert "a.*" in repr(change)
