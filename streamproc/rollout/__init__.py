@@ -22,6 +22,11 @@ watermarks do not fall when a leader changes: KIP-207.)
 **A publisher that dies stops nobody.** A worker that has held its batches for 150 ms says ``abort``
 itself; of ``activate`` and ``abort`` the one that comes first in the log counts, for everybody.
 
+**Shadow.** A ruleset may be tried before it is published (:mod:`.shadow`): each worker tries it on
+some of the records it has done with, beside the one in force, and says on the topic of status how
+often what would be hidden less or more (:mod:`.shadow_report`). Nothing that is made of events
+changes. ``rules promote`` publishes a copy of it, unless something would be hidden less.
+
 **Replays.** The log is kept whole, so a worker that starts, or reads again from the beginning,
 finds for every offset the ruleset that decided it the first time. ``streamproc reprocess`` is no
 replay: it corrects what earlier rulesets made, by the one that took over last.
@@ -39,8 +44,9 @@ Which rows were made by which ruleset: a row's fingerprint is that of rules, det
 plan together; a published ruleset says both (``rows`` and ``fingerprint``), and every worker says
 what it writes on rows in its status.
 
-``records``, ``ledger`` and ``status`` are pure. The rest imports ``kafka.control``, ``settings``,
-``rules``, ``pipeline`` and ``assemble``; never ``flow`` or ``worker``.
+``records``, ``ledger``, ``status`` and ``shadow_report`` are pure. The rest imports
+``kafka.control``, ``settings``, ``rules``, ``effects``, ``pipeline`` and ``assemble``; never
+``flow`` or ``worker``.
 """
 
 from streamproc.rollout.in_force import FixedRules, Part, RulesInForce

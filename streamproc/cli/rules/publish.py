@@ -14,7 +14,7 @@ from streamproc.cli.rules import EXIT_NO
 if TYPE_CHECKING:
     from streamproc.settings import Settings
 
-__all__ = ["publish"]
+__all__ = ["publish", "try_out"]
 
 
 @click.command()
@@ -56,13 +56,13 @@ def publish(
     configure(settings.log)
     place = place or settings.rules.directory or shipped("rules")
     files = read_bundle(place)
-    _try_out(settings, place)
+    try_out(settings, place)
     publication = about(settings, files, message=message, author=author)
     in_force = roll_out(settings, publication, wait_seconds, as_json=as_json)
     sys.exit(0 if in_force else EXIT_NO)
 
 
-def _try_out(settings: Settings, place: Path) -> None:
+def try_out(settings: Settings, place: Path) -> None:
     """Check the ruleset of ``place``, and run its cases; end the command where one fails.
 
     Raises:

@@ -79,12 +79,14 @@ def shadow(
 def _begin(
     settings: Settings, log: RulesLog, place: Path, message: str, how: tuple[float, timedelta]
 ) -> None:
+    from streamproc.cli.rules.publish import try_out
     from streamproc.cli.rules.rolling_out import about
     from streamproc.rollout.bundle import read_bundle
     from streamproc.rollout.publish import begin_shadow
 
     if log.ledger.latest is None:
         raise click.ClickException("no ruleset is in force; see `streamproc rules publish`")
+    try_out(settings, place)
     publication = about(settings, read_bundle(place), message=message, author=None)
     until = datetime.now(UTC) + how[1]
     number = begin_shadow(log, publication, how[0], until)
