@@ -22,8 +22,9 @@ def found(*topics: Found) -> dict[str, Found]:
 
 
 def test_topics_of_the_settings_names_those_about_rules_with_one_partition() -> None:
-    names = dict(raw="a", load="b", dead="c", links="d", deletions="e", rules="f", status="g")
-    settings = Settings(topics=TopicSettings.model_validate({**names, "partitions": 7}))
+    names = ("raw", "load", "dead", "links", "deletions", "rules", "status")
+    topics = {**dict(zip(names, "abcdefg", strict=True)), "partitions": 7}
+    settings = Settings(topics=TopicSettings.model_validate(topics))
 
     assert [(topic.name, topic.partitions) for topic in wanted(settings)] == [
         ("a", 7),
