@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from streamproc.redact import Tokens
@@ -123,25 +124,35 @@ def shifts(text: str, before: Sequence[Cover], after: Sequence[Cover]) -> list[S
     """
     cuts = sorted({cut for cover in (*before, *after) for cut in cover[:2]})
     worst: dict[tuple[int, int], Shift] = {}
-    for start, end in pairwise(cuts):
-        if any(map(str.isalnum, text[start:end])):
-            was, becomes = _at(before, start), _at(after, start)
-            kind = _kind(was, becomes)
-            if kind is not None:
-                pair = (id(was and was.decision), id(becomes and becomes.decision))
-                known = worst.get(pair)
-                if known is None or KINDS.index(kind) < KINDS.index(known.kind):
-                    worst[pair] = Shift(kind, was and was.decision, becomes and becomes.decision)
+    hiding = zip(pairwise(cuts), _along(cuts, before), _along(cuts, after), strict=True)
+    for (start, end), was, becomes in hiding:
+        kind = _kind(was, becomes)
+        if kind is not None and any(map(str.isalnum, text[start:end])):
+            pair = (id(was and was.decision), id(becomes and becomes.decision))
+            known = worst.get(pair)
+            if known is None or KINDS.index(kind) < KINDS.index(known.kind):
+                worst[pair] = Shift(kind, was and was.decision, becomes and becomes.decision)
     return list(worst.values())
 
 
-def _at(covers: Sequence[Cover], place: int) -> Cover | None:
-    """Return what hides ``place``. What an operator leaves comes before the rest of its piece."""
+def _along(cuts: Sequence[int], covers: Sequence[Cover]) -> Iterator[Cover | None]:
+    """Yield, for each stretch between ``cuts``, what hides it; there may be thousands."""
+    beginning: dict[int, list[tuple[int, Cover]]] = {}
+    for item in enumerate(covers):
+        beginning.setdefault(item[1].start, []).append(item)
+    there: list[tuple[int, Cover]] = []
+    for cut in cuts[:-1]:
+        left = [item for item in there if item[1].end > cut]
+        there = sorted([*left, *beginning.get(cut, ())], key=itemgetter(0))
+        yield _best(cover for _, cover in there)
+
+
+def _best(covers: Iterable[Cover]) -> Cover | None:
+    """Return what hides best. What an operator leaves comes before the rest of its piece."""
     best: Cover | None = None
     for cover in covers:
-        inside = cover.start <= place < cover.end
         of_best = best is not None and best.decision is cover.decision
-        if inside and not of_best and (best is None or cover.rank > best.rank):
+        if not of_best and (best is None or cover.rank > best.rank):
             best = cover
     return best
 

@@ -8,9 +8,10 @@ document that one of them opens and the other does not.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple, TypeAlias
 
-from streamproc.effects.examine import Place, document_of, places_of
+from streamproc.effects.examine import Document, Place, document_of, places_of
 from streamproc.effects.protection import Cover, covers_of
 from streamproc.redact import Survey, Tokens
 from streamproc.redact.decisions import Decision
@@ -84,29 +85,66 @@ def flatten(made: Decided, others: Container[Place], *, least: bool) -> None:
         others: The documents that the other ruleset opens too, and that stay as they are.
         least: Not to count pieces that are not found.
     """
+    inside = _by_document(made.values)
     for place, item in reversed(made.documents.items()):  # those in other documents come last
         if place in others:
             continue
-        inner = [each for each in made.values if each[0][: len(place)] == place]
-        moved = [
-            cover for each in inner for cover in _moved(made.values.pop(each), item, least=least)
-        ]
+        inner = [made.values.pop(each) for each in inside.pop(place, ())]
         leaf = item.leaf
-        holder = Value(leaf.site.path, leaf.value, [])
         position = ((*place[:-1], leaf.step), leaf.is_key)
-        made.values.setdefault(position, holder).covers.extend(moved)
+        if inner and position not in made.values:
+            made.values[position] = Value(leaf.site.path, leaf.value, [])
+            inside.setdefault(_innermost(position), []).append(position)
+        if inner:
+            made.values[position].covers.extend(_moved(inner, item, least=least))
 
 
-def _moved(value: Value, opened: Opened, *, least: bool) -> Iterator[Cover]:
+def _by_document(positions: Iterable[Position]) -> dict[Place, list[Position]]:
+    """Return the positions in each document, by the innermost they are in."""
+    inside: dict[Place, list[Position]] = {}
+    for position in positions:
+        inside.setdefault(_innermost(position), []).append(position)
+    return inside
+
+
+def _innermost(position: Position) -> Place:
+    """Return the innermost document that ``position`` is in; an empty place if it is in none."""
+    place, _ = position
+    steps = range(len(place), 0, -1)
+    return next((place[:at] for at in steps if isinstance(place[at - 1], Document)), ())
+
+
+def _moved(inner: Iterable[Value], opened: Opened, *, least: bool) -> Iterator[Cover]:
+    """Yield how what is decided inside ``opened`` hides the text that holds it."""
+    unfound: list[Cover] = []
+    known: set[tuple[str, str]] = set()
+    for value in inner:
+        for _, group in groupby(value.covers, key=lambda cover: id(cover.decision)):
+            covers = list(group)
+            start = min(cover.start for cover in covers)
+            piece = value.text[start : max(cover.end for cover in covers)]
+            if (way := (piece, covers[0].decision.action.rule)) in known:
+                continue
+            known.add(way)
+            places = list(_occurrences(piece, opened))
+            if not places:
+                unfound += covers
+            for at in places:
+                for cover in covers:
+                    offset = at - start
+                    yield cover._replace(start=cover.start + offset, end=cover.end + offset)
+    if unfound and not least:
+        start, end = opened.document[:2]
+        best = max(unfound, key=lambda cover: cover.rank)
+        yield best._replace(start=start, end=end)
+
+
+def _occurrences(piece: str, opened: Opened) -> Iterator[int]:
     text, (start, end) = opened.leaf.value, opened.document[:2]
-    for cover in value.covers:
-        piece = value.text[cover.start : cover.end]
-        at = text.find(piece, start, end) if piece else -1
-        if at < 0 and not least:
-            yield cover._replace(start=start, end=end)
-        while at >= 0:
-            yield cover._replace(start=at, end=at + len(piece))
-            at = text.find(piece, at + len(piece), end)
+    at = text.find(piece, start, end) if piece else -1
+    while at >= 0:
+        yield at
+        at = text.find(piece, at + len(piece), end)
 
 
 def _cover(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from io import StringIO
 from typing import Any
@@ -110,6 +111,15 @@ def test_a_document_that_would_not_be_opened(
     difference = compare("", shut, {"properties": {"log": document}})
 
     assert [change[0] for change in said(difference)] == ([kind] if kind else [])
+
+
+def test_documents_in_documents_that_would_not_be_opened(compare: Compare) -> None:
+    shut = "{name: shut, fields: ['**.log'], without: [json, base64]}"
+    inner = b64encode(f"mail {EMAIL} please".encode()).decode()
+
+    difference = compare("", shut, {"properties": {"log": f'{{"a": {{"b": "{inner}"}}}}'}})
+
+    assert said(difference) == [("exposed", "properties.log", "operators.EMAIL_ADDRESS", "", 1, 1)]
 
 
 def test_documents_that_both_open_are_compared_inside(compare: Compare) -> None:
