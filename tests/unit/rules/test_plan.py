@@ -100,3 +100,32 @@ def test_the_context_of_a_field_is_its_key_and_where_that_is_generic_the_one_abo
 )
 def test_a_key_is_plain_if_it_cannot_be_personal_data(plan: Plan, key: str, plain: bool) -> None:
     assert plan.below(plan.root, key).plain is plain
+
+
+KEYED = """\
+version: 1
+name: keyed
+entities: [EMAIL_ADDRESS]
+operators: {default: redact}
+rules:
+  - {name: exact, fields: [properties.card_no], entity: CARD, operator: drop}
+  - {name: keyed, fields: [{key: "^card_?(no|number)"}], entity: CARD, operator: hash}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        (["properties", "card_no"], "exact"),
+        (["properties", "cardNumber"], "keyed"),
+        (["traits", "CARD NO"], "keyed"),
+        (["a", "b", 0, "card_number_2"], "keyed"),
+        (["properties", "discard_no"], None),
+        (["card_no", "of"], None),
+    ],
+)
+def test_an_expression_for_keys_speaks_of_every_field_of_such_a_key(
+    path: Sequence[str | int], rule: str | None
+) -> None:
+    plan = Plan(parse_ruleset(KEYED, "rules.yaml"), key_words)
+    assert whole(plan, path) == rule
