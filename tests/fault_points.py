@@ -51,10 +51,14 @@ class Point(NamedTuple):
     """What is about to be done, and how that can fail.
 
     Attributes:
+        name: What it is.
+        within: The point that it is a part of, if it is.
+        kinds: How it can fail.
         aside: Whether it is done in a thread of its own, side by side with others like it.
     """
 
     name: str
+    within: str
     kinds: tuple[Kind, ...]
     aside: bool
 
@@ -69,20 +73,28 @@ class Points:
     def __init__(self, fault: Fault | None = None) -> None:
         self._fault = fault
         self._lock = threading.Lock()
+        self._within = [""]
         self.passed: list[Point] = []
 
     def take(self, name: str, work: Work, faults: Faults, *, often: bool = False) -> Any:
         """Do ``work``, or fail at it; what comes ``often`` counts once where it is in a row."""
+        aside = threading.current_thread() is not threading.main_thread()
+        point = Point(name, self._within[-1], tuple(faults), aside)
         with self._lock:
             number = len(self.passed)
-            if often and number and self.passed[-1].name == name:
+            if often and number and self.passed[-1] == point:
                 number = -1
             else:
-                aside = threading.current_thread() is not threading.main_thread()
-                self.passed.append(Point(name, tuple(faults), aside))
-        if self._fault is None or self._fault.number != number:
+                self.passed.append(point)
+        if self._fault is not None and self._fault.number == number:
+            return faults[self._fault.kind](work)
+        if aside:
             return work()
-        return faults[self._fault.kind](work)
+        self._within.append(name)
+        try:
+            return work()
+        finally:
+            self._within.pop()
 
     @contextmanager
     def watch(
@@ -102,7 +114,7 @@ class Points:
 
 def gist(told: str) -> str:
     """Return what is said without what is of this run alone: long digits and folders' names."""
-    return re.sub(r"[0-9a-f]*\d[0-9a-f]{3,}", "…", " ".join(told.split()))[:60]
+    return re.sub(r"(?i)[0-9a-f]*\d[0-9a-f]{3,}", "…", " ".join(told.split()))[:60]
 
 
 def deaths() -> Faults:

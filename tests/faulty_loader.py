@@ -203,6 +203,7 @@ def chosen(points: Sequence[Point], most: int | None) -> list[Fault]:
     """Return the faults to try: all, or so many, of each name and kind at most one.
 
     Of things alike that are done side by side, in whatever order, the first and the last are tried.
+    Of few, commits are among them: what is done there and not known to be is the hardest.
     """
     faults = [
         Fault(number, kind)
@@ -216,8 +217,9 @@ def chosen(points: Sequence[Point], most: int | None) -> list[Fault]:
         return faults
     rng = random.Random(SEED)
     rng.shuffle(faults)
-    one_each = {(points[fault.number].name, fault.kind): fault for fault in faults}
-    return list(one_each.values())[:most]
+    one_each = {(*points[fault.number][:2], fault.kind): fault for fault in faults}
+    commits_first = sorted(one_each.items(), key=lambda each: "commit" not in each[0][0].lower())
+    return [fault for _, fault in commits_first][:most]
 
 
 def _alike(one: Point, other: Point) -> bool:
@@ -237,8 +239,10 @@ def main(folder: Path, sink: str, address: str, most: int | None) -> None:
     warehouse = WAREHOUSES[sink](address)
     (whole := folder / "whole").mkdir()
     points = [
-        Point(name, tuple(kinds), aside)
-        for name, kinds, aside in forked(partial(live, warehouse, whole, None), whole / "points")
+        Point(name, within, tuple(kinds), aside)
+        for name, within, kinds, aside in forked(
+            partial(live, warehouse, whole, None), whole / "points"
+        )
     ]
     expected = Verdict(*forked(partial(finish, warehouse, whole), whole / "verdict"))
     failed = list(expected.complaints)
@@ -247,7 +251,8 @@ def main(folder: Path, sink: str, address: str, most: int | None) -> None:
         (place := folder / f"{fault.number}_{fault.kind.replace(' ', '_')}").mkdir()
         problems = list(try_one(warehouse, place, fault, expected))
         for problem in problems:
-            where = f"{sink}, {fault.kind} at {fault.number}, {points[fault.number].name}"
+            name, within, *_ = points[fault.number]
+            where = f"{sink}, {fault.kind} at {fault.number}, {within or 'loader'}: {name}"
             failed.append(f"{where}: {problem}")
             click.echo(failed[-1], err=True)
         if not problems:
