@@ -55,9 +55,15 @@ def keep_out_forgotten(ways: Ways, received: tuple[Micros, Micros]) -> Statement
     """Keep out events whose predecessors were deleted, whosever they are by now.
 
     A person's tokens change when ids turn out to be one person's: a correction may then come with
-    others than the deletion was told. A line whose tokens are forgotten is of somebody deleted.
+    others than the deletion was told. Every event has a token of somebody, so a line without is of
+    somebody deleted; those whom this batch deletes still have theirs.
     """
     forgotten = " AND ".join(f'm."{token}" IS NULL' for token in TOKENS)
+    people = " ".join(
+        f'LEFT JOIN "streamproc_deletions" d{n}'
+        f' ON d{n}."token" = m."{token}" AND m."received_at" <= d{n}."until"'
+        for n, token in enumerate(TOKENS)
+    )
     someones = ", ".join(f's."{token}"' for token in TOKENS)
     return ways.statement(
         "keep out forgotten",
@@ -66,8 +72,9 @@ def keep_out_forgotten(ways: Ways, received: tuple[Micros, Micros]) -> Statement
         f' JOIN {ways.stage(MESSAGES)} s ON s."{ROW}" = k."{ROW}"'
         f' JOIN ({remembered(ways)}) m ON m."id" = k."id"'
         f' AND m."received_at" BETWEEN k."received_at" - {ways.near}'
-        f' AND k."received_at" + {ways.near}'
-        f' WHERE k."replaces" AND {forgotten} AND COALESCE({someones}) IS NOT NULL)',
+        f' AND k."received_at" + {ways.near} {people}'
+        f' WHERE k."replaces" AND COALESCE({someones}) IS NOT NULL'
+        f' AND ({forgotten} OR COALESCE(d0."token", d1."token", d2."token") IS NOT NULL))',
         *window(ways, received),
     )
 

@@ -56,10 +56,14 @@ class Model:
                 continue
             if replaces:
                 self.lines = [line for line in self.lines if line not in there]
-            self.lines.append(Line(event.id, event.received_at, event))
+            stays_out = replaces and any(map(self.is_forgotten, there))
+            self.lines.append(Line(event.id, event.received_at, None if stays_out else event))
         for line in self.lines:
             if line.event is not None and self.is_deleted(line.event):
                 line.event = None
+
+    def is_forgotten(self, line: Line) -> bool:
+        return line.event is None or self.is_deleted(line.event)
 
     def is_deleted(self, event: Event) -> bool:
         found = (self.deleted.get(getattr(event, token)) for token in TOKENS)
@@ -121,7 +125,7 @@ def events(mode: Mode) -> st.SearchStrategy[Event]:
         received_at=st.sampled_from([0, 1, 1, 2, 100, 167, 169, 337]).map(lambda h: NOW + h * HOUR),
         user_id=tokens,
         anonymous_id=tokens,
-        identity_id=tokens,
+        identity_id=st.sampled_from(["u1", "u2", "u3"]),  # every event is of somebody
         # Two lines of one id that are both kept have no order between them.
         correction=st.just(False) if mode == "append" else st.booleans(),
         fields=st.fixed_dictionaries({"n": numbers, "m": numbers}),

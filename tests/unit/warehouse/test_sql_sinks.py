@@ -288,11 +288,10 @@ def test_a_correction_under_another_identity_does_not_bring_a_person_back(
     sink: SQLSink, mode: Mode
 ) -> None:
     load(sink, [replace(identify("a", "u", n=1), identity_id="gone"), Event("b", user_id="v")])
-    load(sink, deletions=[deletion("gone")])
     again = replace(identify("a", "u", n=2), identity_id="joined", correction=True)
-    assert load(sink, [again, Event("b", user_id="w", correction=True)], mode=mode)[:5] == (
-        0, 0, 1, 1, 0,
-    )  # fmt: skip
+    assert load(sink, [again], mode=mode, deletions=[deletion("gone")])[:5] == (0, 0, 0, 1, 0)
+    both = [again, Event("b", user_id="w", correction=True)]
+    assert load(sink, both, mode=mode)[:5] == (0, 0, 1, 1, 0)
     assert ids(sink, "identifies") == ids(sink, "users") == []
     query = "SELECT id, user_id, identity_id FROM streamproc_messages ORDER BY id"
     assert asked(sink, query) == [("a", None, None), ("b", "w", None)]
