@@ -184,8 +184,8 @@ def _implied(wider: Condition | None, condition: Condition | None) -> bool:
 
 def _of_rule(rule: Rule, ruleset: Ruleset) -> Iterator[Remark]:
     for at, path in enumerate(rule.fields):
-        if slip := _slip(path):
-            yield ("fields", at), slip
+        if odd := _odd(path):
+            yield ("fields", at), odd
     if isinstance(rule.operator, Keep) and not rule.scoped and not any(rule.narrowing):
         coverage = Coverage((0, path) for path in rule.fields)
         if any(coverage.covers(path, {0}) for path in WIDE):
@@ -194,9 +194,11 @@ def _of_rule(rule: Rule, ruleset: Ruleset) -> Iterator[Remark]:
     yield from _never_found(rule, ruleset)
 
 
-def _slip(path: FieldPath) -> str:
+def _odd(path: FieldPath) -> str:
     first = path.steps[0]
-    if first in ROOTS or first in NEVER_OBJECTS or not first.isalnum():
+    if first in NEVER_OBJECTS:
+        return "is not reached by rules: decoding has seen that it is a type of event, or a time"
+    if first in ROOTS or not first.isalnum():
         return ""
     near = difflib.get_close_matches(first, ROOTS, n=1, cutoff=0.8)
     return f"is no field of the event spec; did you mean {ROOTS[near[0]]}?" if near else ""

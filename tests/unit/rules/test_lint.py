@@ -133,6 +133,12 @@ def test_a_slip_in_the_first_step_of_a_path_is_told() -> None:
     assert told(f"name: one, fields: [custom.email], {WHOLE}") == []
 
 
+@pytest.mark.parametrize("field", ["type", "sentAt", "timestamp.**"])
+def test_a_field_that_no_rule_reaches_is_told(field: str) -> None:
+    (message,) = told(f"name: one, fields: [{field}], {WHOLE}")
+    assert "0.fields.0: is not reached by rules" in message
+
+
 def test_a_score_that_no_finding_has_is_told() -> None:
     (message,) = told(f"name: one, fields: ['**.a'], maximum_score: 0.3, {FOUND}")
     assert message == "0.maximum_score: leaves no finding: the ruleset leaves out those below 0.4"
