@@ -11,11 +11,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from broker import KafkaBroker, unavailable
 from brokers import Broker
 
 from streamproc.kafka.embedded import EmbeddedBroker
+
+# How long an example takes says more of the machine than of the code; what has to be quick has a
+# benchmark.
+hypothesis.settings.register_profile("streamproc", deadline=None)
+hypothesis.settings.load_profile("streamproc")
 
 RUNNING = "STREAMPROC_TEST_KAFKA"
 REQUIRED = "STREAMPROC_TEST_REQUIRE_KAFKA"

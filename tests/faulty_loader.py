@@ -203,7 +203,7 @@ def chosen(points: Sequence[Point], most: int | None) -> list[Fault]:
     """Return the faults to try: all, or so many, of each name and kind at most one.
 
     Of things alike that are done side by side, in whatever order, the first and the last are tried.
-    Of few, commits are among them: what is done there and not known to be is the hardest.
+    Of few, commits come first: that what is done there may not be known to be is the hardest.
     """
     faults = [
         Fault(number, kind)
@@ -218,8 +218,11 @@ def chosen(points: Sequence[Point], most: int | None) -> list[Fault]:
     rng = random.Random(SEED)
     rng.shuffle(faults)
     one_each = {(*points[fault.number][:2], fault.kind): fault for fault in faults}
-    commits_first = sorted(one_each.items(), key=lambda each: "commit" not in each[0][0].lower())
-    return [fault for _, fault in commits_first][:most]
+    return sorted(one_each.values(), key=lambda fault: not _commits(points[fault.number]))[:most]
+
+
+def _commits(point: Point) -> bool:
+    return "commit" in point.name.lower() and point.within.endswith(".load")
 
 
 def _alike(one: Point, other: Point) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 from streamproc.effects.examine import Examiner
@@ -21,6 +22,7 @@ from streamproc.redact import Survey, Tokens
 from streamproc.redact.decisions import Decision, decisions_of
 from streamproc.redact.survey import Leaf
 from streamproc.rules import DropEvent
+from streamproc.rules.operators import Operator
 
 __all__ = ["ELSEWHERE", "MOST_CHANGES", "Change", "Comparison", "Difference", "Fate", "Turn"]
 
@@ -42,7 +44,7 @@ class Change(NamedTuple):
         path: The field, without list indexes; keys that are no plain words are ``*``.
         entity: What is found there, by the first ruleset if by both.
         rule: Who decides under the first ruleset; empty where nobody does.
-        operator: What it does; ``keep`` where nobody decides.
+        operator: What it does, with its options; ``keep`` where nobody decides.
         new_entity: What the second ruleset finds there.
         new_rule: Who decides under the second.
         new_operator: What it does.
@@ -243,4 +245,11 @@ def _said(decision: Decision | None) -> tuple[str, str, str]:
     if decision is None:
         return NOBODY
     action = decision.action
-    return action.entity, action.rule, action.operator.name
+    return action.entity, action.rule, _written(action.operator)
+
+
+@lru_cache(maxsize=1_024)
+def _written(operator: Operator) -> str:
+    options = operator.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
+    said = ", ".join(f"{name}: {value}" for name, value in options.items())
+    return f"{operator.name} {{{said}}}" if said else operator.name

@@ -1,7 +1,7 @@
 """The dbt package, run by real dbt on what the demo's events become.
 
-dbt has an environment of its own, which ``make downstream`` makes. Without it these tests are skipped;
-with ``STREAMPROC_TEST_REQUIRE_DBT=1`` they fail instead.
+dbt has an environment of its own, which ``make downstream`` makes. Without it these tests are
+skipped; with ``STREAMPROC_TEST_REQUIRE_DBT=1`` they fail instead.
 """
 
 from __future__ import annotations

@@ -112,7 +112,9 @@ def test_a_rules_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_wrong_rules_stop_a_pipeline_before_its_models_are_loaded(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"rules\.yaml:4:22: operators\.default: no such operator"):
+    with pytest.raises(
+        ConfigError, match=r"rules\.yaml:4:22: operators\.default: no such operator"
+    ):
         make_pipeline(with_rules(tmp_path / "rules", RULES % "shred"), RING, View())
 
 

@@ -85,6 +85,16 @@ def test_what_was_decided_as_a_whole_object_is_exposed_value_by_value(compare: C
     ]
 
 
+def test_masks_are_told_with_what_they_leave(compare: Compare) -> None:
+    card = "{name: cards, fields: ['**.card'], entity: CARD, operator: {mask: {keep_last: %d}}}"
+    difference = compare(card % 4, card % 6, {"properties": {"card": "4111111111111111"}})
+
+    (change,) = difference.changes
+    assert change.kind == "exposed"
+    assert change.operator == "mask {keep_last: 4}"
+    assert change.new_operator == "mask {keep_last: 6}"
+
+
 def test_a_key_that_drops_its_field_hides_what_is_in_it(compare: Compare) -> None:
     drop = "{name: gone, fields: ['properties.*'], entities: [EMAIL_ADDRESS], operator: drop}"
 
