@@ -50,7 +50,7 @@ def test_a_lake_loses_and_doubles_nothing_wherever_a_loader_fails(tmp_path: Path
 @pytest.mark.timeout(HOURS)
 def test_snowflake_loses_and_doubles_nothing_wherever_a_loader_fails(tmp_path: Path) -> None:
     with snowflake_server() as server:
-        assert tried(tmp_path, "snowflake", 12, str(server.port))["points"] > 200
+        assert tried(tmp_path, "snowflake", 8, str(server.port))["points"] > 200
 
 
 @pytest.mark.timeout(HOURS)
