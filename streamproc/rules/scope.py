@@ -8,12 +8,12 @@ a rule that is for other events costs nothing, and only conditions of rules that
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import translate
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from streamproc.events import Event
-from streamproc.rules.conditions import Test, compiled
+from streamproc.rules.conditions import compiled, compiled_together
 from streamproc.rules.language import Rule
 
 __all__ = ["Active", "Scope"]
@@ -33,21 +33,20 @@ NAMED = {"track": "event", "page": "name", "screen": "name"}
 
 
 class Left(NamedTuple):
-    """What is left of the rules for one kind of event: those in force, and those to ask."""
+    """What is left of the rules for one kind of event: those in force, and what to ask it."""
 
     always: Active
-    asked: Sequence[tuple[Active, Test]]
+    asked: Callable[[Mapping[str, Any]], Active] | None
 
 
 class Scope:
     """The scopes of a ruleset's rules, made ready to ask. For one thread at a time."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        """Compile the conditions and names of ``rules``."""
+        """Compile the names of ``rules``; conditions are compiled by the kinds of events."""
         self._rules = rules
         self._everything = (1 << len(rules)) - 1
         self._scoped = any(rule.scoped for rule in rules)
-        self._tests = [None if rule.when is None else compiled(rule.when) for rule in rules]
         self._names = [
             re.compile("|".join(map(translate, rule.events))) if rule.events else None
             for rule in rules
@@ -58,37 +57,30 @@ class Scope:
         """Return the rules in force for ``event``."""
         if not self._scoped:
             return self._everything
-        body = event.body
         kind = _kind_of(event)
         left = self._left.get(kind)
         if left is None:
             left = self._leave(*kind)
             if len(self._left) < KEPT:
                 self._left[kind] = left
-        if not left.asked:
-            return left.always
-        active = left.always
-        for bit, test in left.asked:
-            if test(body):
-                active |= bit
-        return active
+        return left.always if left.asked is None else left.always | left.asked(event.body)
 
     def failed(self, index: int, event: Event) -> str | None:
         """Return the key by which the rule of ``index`` is not in force; None where it is."""
         failed = self._failed(index, *_kind_of(event))
         if failed is not None:
             return failed
-        test = self._tests[index]
-        return None if test is None or test(event.body) else "when"
+        when = self._rules[index].when
+        return None if when is None or compiled(when)(event.body) else "when"
 
     def _leave(self, topic: str, source: str | None, kind: str, name: str | None) -> Left:
         indexes = range(len(self._rules))
         reached = [i for i in indexes if self._failed(i, topic, source, kind, name) is None]
-        tests = self._tests
-        return Left(
-            sum(1 << index for index in reached if tests[index] is None),
-            [(1 << index, test) for index in reached if (test := tests[index]) is not None],
-        )
+        conditions = {i: when for i in reached if (when := self._rules[i].when) is not None}
+        always = sum(1 << i for i in reached if i not in conditions)
+        if not conditions:
+            return Left(always, None)
+        return Left(always, compiled_together((1 << i, when) for i, when in conditions.items()))
 
     def _failed(
         self, index: int, topic: str, source: str | None, kind: str, name: str | None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from streamproc.rules.conditions import Condition, compiled
+from streamproc.rules.conditions import Condition, compiled, compiled_together
 
 BODY: dict[str, Any] = {
     "userId": "u-1",
@@ -26,7 +26,11 @@ BODY: dict[str, Any] = {
 
 
 def holds(written: dict[str, Any], body: dict[str, Any] = BODY) -> bool:
-    return compiled(Condition.model_validate(written))(body)
+    condition = Condition.model_validate(written)
+    others = Condition.model_validate({"path": "context.country", "equals": "??"})
+    alone = compiled(condition)(body)
+    assert compiled_together([(1, others), (4, condition)])(body) == 4 * alone
+    return alone
 
 
 @pytest.mark.parametrize(
