@@ -327,6 +327,13 @@ class Postgres:
             url,
         )
         tables = _tables(columns, lambda sql: self._ask(sql, url))
+        with (
+            postgres_driver.connect(url, autocommit=True) as connection,
+            connection.cursor() as cursor,
+        ):
+            # Its catalogue gets slow with thousands of tables.
+            cursor.execute("SELECT current_schema()")
+            cursor.execute(f"DROP SCHEMA {cursor.fetchall()[0][0]} CASCADE")
         return Look(tables, _staged(tables))
 
     def _ask(self, sql: str, url: str | None = None) -> list[Any]:
