@@ -9,29 +9,28 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 from unittest.mock import patch
 
-import adbc_driver_manager as adbc_manager
-import adbc_driver_postgresql.dbapi as postgres_driver
 import duckdb
-from adbc_driver_manager import dbapi as adbc
-from fault_points import Kind, Points, Work, deaths, failures, gist, refusals
+from fault_points import Points, deaths, failures, gist, refusals
 from fault_scenario import BATCH_ROWS, Tables
-from postgres_server import fresh_schema
-from processes import wait_until
-from pydantic import SecretStr
-from snowflake_server import Fault, How, SnowflakeServer
 
 from streamproc.settings import LoaderSettings, Settings
 from streamproc.warehouse import lake, parquet
 from streamproc.warehouse.lake_disk import Disk
 from streamproc.warehouse.parquet import open_parquet
-from streamproc.warehouse.snowflake_connection import Session
 
-__all__ = ["DuckDB", "Lake", "Look", "Postgres", "Snowflake", "Warehouse"]
+__all__ = [
+    "DuckDB",
+    "Lake",
+    "Look",
+    "Warehouse",
+    "loader_settings",
+    "plain_tables",
+    "staged_tables",
+]
 
 BY_TIME: Final = frozenset({"uuid_ts", "loaded_at", "deleted_at"})
 NOT_ALIKE: Final = frozenset({"streamproc_loads", "streamproc_offsets"})
@@ -61,7 +60,7 @@ class Warehouse(Protocol):
         """Return what the warehouse holds, which is of no use any more."""
 
 
-def _loader(place: Path, **options: Any) -> LoaderSettings:
+def loader_settings(place: Path, **options: Any) -> LoaderSettings:
     common = {
         "instance_id": "loader-0",
         "batch_rows": BATCH_ROWS,
@@ -71,7 +70,7 @@ def _loader(place: Path, **options: Any) -> LoaderSettings:
     return LoaderSettings.model_validate({**common, **options})
 
 
-def _tables(
+def plain_tables(
     columns: Sequence[tuple[str, str]], ask: Callable[[str], Sequence[Sequence[Any]]]
 ) -> Tables:
     named: dict[str, list[str]] = {}
@@ -93,7 +92,7 @@ def _rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Mapping[s
     return sorted((dict(zip(lowered, map(_plain, row), strict=True)) for row in rows), key=str)
 
 
-def _staged(tables: Tables) -> list[str]:
+def staged_tables(tables: Tables) -> list[str]:
     return [table for table in tables if "staged" in table]
 
 
@@ -141,7 +140,7 @@ class DuckDB:
     """Files, one a database."""
 
     def settings(self, place: Path) -> Settings:
-        return Settings(loader=_loader(place, duckdb_file=place / "warehouse.duckdb"))
+        return Settings(loader=loader_settings(place, duckdb_file=place / "warehouse.duckdb"))
 
     def watch(self, points: Points) -> ExitStack:
         watched = ExitStack()
@@ -156,7 +155,7 @@ class DuckDB:
         with duckdb.connect(str(file)) as connection:
             sql = "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
             columns = connection.execute(sql).fetchall()
-            tables = _tables(columns, lambda sql: connection.execute(sql).fetchall())
+            tables = plain_tables(columns, lambda sql: connection.execute(sql).fetchall())
         return Look(tables, [left.name for left in file.parent.glob(f"{file.name}?*")])
 
 
@@ -172,7 +171,9 @@ class Lake:
 
     def settings(self, place: Path) -> Settings:
         return Settings(
-            loader=_loader(place, sink="parquet", parquet_directory=place / "lake", batch_seconds=5)
+            loader=loader_settings(
+                place, sink="parquet", parquet_directory=place / "lake", batch_seconds=5
+            )
         )
 
     def watch(self, points: Points) -> ExitStack:
@@ -219,128 +220,3 @@ class Lake:
         ]
         left = [*folder.glob("_streamproc/staging/*"), *folder.glob("_streamproc/locks/*")]
         return Look(found, [file.name for file in left])
-
-
-# ---------------------------------------------------------------------------------------------
-
-
-HOWS: Final[Mapping[Kind, How]] = {
-    "fails": "before",
-    "unanswered": "after",
-    "session lost": "session",
-    "killed": "killed",
-}
-
-
-@dataclass
-class Snowflake:
-    """Databases of one server, reached over HTTP."""
-
-    port: int
-
-    @property
-    def server(self) -> SnowflakeServer:
-        return SnowflakeServer(self.port)
-
-    def settings(self, place: Path) -> Settings:
-        loader = _loader(place, sink="snowflake", batch_seconds=5)
-        return Settings(
-            loader=loader, snowflake=self.server.settings(f"FAULTS_{place.name}".upper())
-        )
-
-    def watch(self, points: Points) -> ExitStack:
-        watched = ExitStack()
-        faults = {kind: self._fault(how) for kind, how in HOWS.items()}
-        watched.enter_context(points.watch(Session, "_run", faults))
-        return watched
-
-    def _fault(self, how: How) -> Callable[[Work], Any]:
-        def fail(work: Work) -> Any:
-            self.server.arm(Fault(how, pid=os.getpid()))
-            return work()
-
-        return fail
-
-    def settle(self) -> None:
-        self.server.arm()
-        wait_until(self.server.end_sessions)
-
-    def look(self, settings: Settings) -> Look:
-        database = settings.snowflake.database
-        with self.server.client(database) as connection, connection.cursor() as cursor:
-
-            def ask(sql: str) -> Sequence[Sequence[Any]]:
-                cursor.execute(sql)
-                rows: Sequence[Sequence[Any]] = cursor.fetchall()
-                return rows
-
-            columns = ask(
-                "SELECT table_name, column_name FROM information_schema.columns"
-                f" WHERE table_schema = 'EVENTS' AND table_catalog = '{database}'"
-            )
-            tables = _tables([(str(table), str(column)) for table, column in columns], ask)
-            files = ask("LIST @STREAMPROC_STAGE")
-            ask("DROP SCHEMA EVENTS CASCADE")
-        return Look(tables, [*_staged(tables), *map(str, files)])
-
-
-# ---------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Postgres:
-    """Schemas of one server."""
-
-    url: str
-
-    def settings(self, place: Path) -> Settings:
-        file = place / "url"
-        if not file.exists():
-            file.write_text(fresh_schema(self.url))
-        url = SecretStr(file.read_text())
-        return Settings(loader=_loader(place, sink="postgres", postgres_url=url))
-
-    def watch(self, points: Points) -> ExitStack:
-        error = adbc.OperationalError("gone", status_code=adbc_manager.AdbcStatusCode.IO)
-        faults = {**failures(error), "session lost": self._session_lost}
-        watched = ExitStack()
-        watched.enter_context(points.watch(adbc.Cursor, "execute", faults))
-        watched.enter_context(points.watch(adbc.Cursor, "adbc_ingest", faults))
-        watched.enter_context(points.watch(adbc.Connection, "commit", faults))
-        return watched
-
-    def _session_lost(self, work: Work) -> Any:
-        self.settle()
-        return work()
-
-    def settle(self) -> None:
-        others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type ~ 'client'"
-        self._ask(f"SELECT pg_terminate_backend(pid) {others}")
-        wait_until(lambda: not self._ask(f"SELECT pid {others}"))
-
-    def look(self, settings: Settings) -> Look:
-        assert settings.loader.postgres_url is not None
-        url = settings.loader.postgres_url.get_secret_value()
-        columns = self._ask(
-            "SELECT CAST(table_name AS text), CAST(column_name AS text)"
-            " FROM information_schema.columns WHERE table_schema = current_schema()",
-            url,
-        )
-        tables = _tables(columns, lambda sql: self._ask(sql, url))
-        with (
-            postgres_driver.connect(url, autocommit=True) as connection,
-            connection.cursor() as cursor,
-        ):
-            # Its catalogue gets slow with thousands of tables.
-            cursor.execute("SELECT current_schema()")
-            cursor.execute(f"DROP SCHEMA {cursor.fetchall()[0][0]} CASCADE")
-        return Look(tables, _staged(tables))
-
-    def _ask(self, sql: str, url: str | None = None) -> list[Any]:
-        with (
-            postgres_driver.connect(url or self.url) as connection,
-            connection.cursor() as cursor,
-        ):
-            cursor.execute(sql)
-            rows: list[Any] = cursor.fetchall()
-            return rows

@@ -34,7 +34,8 @@ import click
 import fault_scenario as scenario
 import structlog
 from fault_points import Fault, Point, Points, deaths, failures, refusals
-from fault_warehouses import DuckDB, Lake, Postgres, Snowflake, Warehouse
+from fault_servers import Postgres, Snowflake
+from fault_warehouses import DuckDB, Lake, Warehouse
 from loading import InlineExecutor, KeptDeadLetters, MemorySource, TestClock
 
 from streamproc.errors import RetryableError
