@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -31,6 +31,11 @@ Produced: TypeAlias = tuple[bytes | None, bytes | None] | tuple[bytes | None, by
 WAIT_SECONDS = 30
 ANY_PARTITION = -1  # librdkafka's RD_KAFKA_PARTITION_UA
 EMBEDDED_PARTITIONS = 4
+STARTING = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+}
 
 
 class Consumed(NamedTuple):
@@ -138,7 +143,7 @@ class Broker:
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": group})
         try:
             asked = [TopicPartition(topic, number) for number in self.partitions(topic)]
-            found = consumer.committed(asked, timeout=WAIT_SECONDS)
+            found = _patiently(lambda: consumer.committed(asked, timeout=WAIT_SECONDS))
             return {each.partition: each.offset for each in found if each.offset >= 0}
         finally:
             consumer.close()
@@ -184,3 +189,15 @@ def _until_the_end(consumer: Consumer, missing: set[int]) -> list[Consumed]:
             else:
                 raise KafkaException(error)
     return found
+
+
+def _patiently(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
+    """Return what ``ask`` does; ask again while a broker that has just started finds its groups."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in STARTING or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
