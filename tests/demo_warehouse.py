@@ -17,9 +17,9 @@ from streamproc.identity import View
 from streamproc.kafka.codecs import decode_row, encode_row
 from streamproc.settings import LoaderSettings, Settings
 from streamproc.warehouse.dialect import Dialect
-from streamproc.warehouse.duckdb import open_duckdb
-from streamproc.warehouse.frames import Framer, Shaping
+from streamproc.warehouse.shape.frames import Framer, Shaping
 from streamproc.warehouse.sink import Batch, Frame, Sink
+from streamproc.warehouse.sinks.duckdb import open_duckdb
 from streamproc.warehouse.standard import SYSTEM
 
 __all__ = ["Made", "fill", "load", "make"]

@@ -17,8 +17,8 @@ from loading import NOW, MemorySource, MemoryTopic
 from streamproc.events import Deletion, EventType, Micros, Origin, Row, Times
 from streamproc.kafka.codecs import encode_deletion, encode_row
 from streamproc.settings import TopicSettings
+from streamproc.warehouse.loading.source import Happening
 from streamproc.warehouse.sink import Place
-from streamproc.warehouse.source import Happening
 
 __all__ = [
     "BATCH_ROWS",

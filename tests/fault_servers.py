@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from snowflake_server import Fault, How, SnowflakeServer
 
 from streamproc.settings import Settings
-from streamproc.warehouse.snowflake_connection import Session
+from streamproc.warehouse.sinks.snowflake_connection import Session
 
 __all__ = ["Postgres", "Snowflake"]
 

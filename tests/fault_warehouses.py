@@ -18,9 +18,9 @@ from fault_points import Points, deaths, failures, gist, refusals
 from fault_scenario import BATCH_ROWS, Tables
 
 from streamproc.settings import LoaderSettings, Settings
-from streamproc.warehouse import lake, parquet
-from streamproc.warehouse.lake_disk import Disk
-from streamproc.warehouse.parquet import open_parquet
+from streamproc.warehouse.sinks import lake, parquet
+from streamproc.warehouse.sinks.lake_disk import Disk
+from streamproc.warehouse.sinks.parquet import open_parquet
 
 __all__ = [
     "DuckDB",

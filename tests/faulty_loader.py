@@ -40,12 +40,13 @@ from loading import InlineExecutor, KeptDeadLetters, MemorySource, TestClock
 
 from streamproc.errors import RetryableError
 from streamproc.settings import Settings
-from streamproc.warehouse import loader, sinks
-from streamproc.warehouse.frames import Framer
-from streamproc.warehouse.loader import LoaderOptions, run_loader
+from streamproc.warehouse import sinks
+from streamproc.warehouse.loading import loader
+from streamproc.warehouse.loading.loader import LoaderOptions, run_loader
+from streamproc.warehouse.loading.spool import PREFIX, Spool
+from streamproc.warehouse.shape.frames import Framer
 from streamproc.warehouse.sink import Sink
 from streamproc.warehouse.sinks import open_sink
-from streamproc.warehouse.spool import PREFIX, Spool
 
 LIFE_SECONDS: Final = 60
 """Longest that a process takes; more, and it hangs."""

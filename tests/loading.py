@@ -17,11 +17,11 @@ from streamproc.errors import RetryableError
 from streamproc.events import ManifestEntry, Micros, Origin, Row, Times
 from streamproc.kafka.codecs import encode_row
 from streamproc.warehouse.dialect import Dialect
-from streamproc.warehouse.plan import NoDeadLetters
+from streamproc.warehouse.loading.plan import NoDeadLetters
+from streamproc.warehouse.loading.session import Clock
+from streamproc.warehouse.loading.source import AtEnd, Fetched, Happening, Listener
 from streamproc.warehouse.schema import Change, Schema
-from streamproc.warehouse.session import Clock
 from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Sink
-from streamproc.warehouse.source import AtEnd, Fetched, Happening, Listener
 
 __all__ = [
     "NOW",

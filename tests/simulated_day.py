@@ -34,17 +34,17 @@ from streamproc.errors import RetryableError
 from streamproc.events import Micros, Times
 from streamproc.kafka.codecs import decode_row, encode_row
 from streamproc.settings import LoaderSettings, LogSettings, Settings
-from streamproc.warehouse.desk import Desk
 from streamproc.warehouse.dialects import DUCKDB
-from streamproc.warehouse.duckdb import DuckDBSink, open_duckdb
-from streamproc.warehouse.frames import Framer, Shaping
-from streamproc.warehouse.intake import Intake, Machinery
-from streamproc.warehouse.loader import LoaderOptions, make_limits, make_terms
-from streamproc.warehouse.pending import Pending
-from streamproc.warehouse.session import Parts, Progress, Session, Totals
+from streamproc.warehouse.loading.desk import Desk
+from streamproc.warehouse.loading.intake import Intake, Machinery
+from streamproc.warehouse.loading.loader import LoaderOptions, make_limits, make_terms
+from streamproc.warehouse.loading.pending import Pending
+from streamproc.warehouse.loading.session import Parts, Progress, Session, Totals
+from streamproc.warehouse.loading.source import Fetched, Happening, Listener
+from streamproc.warehouse.loading.spool import Spool
+from streamproc.warehouse.shape.frames import Framer, Shaping
 from streamproc.warehouse.sink import Batch, LoadResult, Place
-from streamproc.warehouse.source import Fetched, Happening, Listener
-from streamproc.warehouse.spool import Spool
+from streamproc.warehouse.sinks.duckdb import DuckDBSink, open_duckdb
 
 __all__ = ["DAY", "Day", "Report", "simulate"]
 

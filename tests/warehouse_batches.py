@@ -10,9 +10,9 @@ from typing import Any, Final
 import pyarrow as pa
 
 from streamproc.events import Json, Micros
-from streamproc.warehouse.arrow import TYPES, recast
 from streamproc.warehouse.kinds import Kind, fit, join, kind_of
 from streamproc.warehouse.schema import Columns, Schema, changes
+from streamproc.warehouse.shape.arrow import TYPES, recast
 from streamproc.warehouse.sink import (
     Advance,
     Batch,

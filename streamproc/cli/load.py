@@ -16,9 +16,9 @@ from streamproc.cli.moments import Moment, micros
 
 if TYPE_CHECKING:
     from streamproc.settings import Settings
-    from streamproc.warehouse.plan import LoadPlan
-    from streamproc.warehouse.session import Progress, Totals, Until
-    from streamproc.warehouse.status import LoadStatus
+    from streamproc.warehouse.loading.plan import LoadPlan
+    from streamproc.warehouse.loading.session import Progress, Totals, Until
+    from streamproc.warehouse.loading.status import LoadStatus
 
 __all__ = ["load"]
 
@@ -69,8 +69,8 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
     loaders told their groups.
     """
     from streamproc.telemetry import configure
-    from streamproc.warehouse.loader import CLOCK
-    from streamproc.warehouse.status import find_status
+    from streamproc.warehouse.loading.loader import CLOCK
+    from streamproc.warehouse.loading.status import find_status
 
     settings = settings_of(ctx).settings
     configure(settings.log)
@@ -103,7 +103,7 @@ def delete(
     from streamproc.errors import ConfigError, Problem
     from streamproc.events import Deletion
     from streamproc.redact.tokens import TOKEN
-    from streamproc.warehouse.deletions import publish_deletions
+    from streamproc.warehouse.loading.deletions import publish_deletions
 
     settings = settings_of(ctx).settings
     # Not told which: what is no token may be the id itself.
@@ -133,7 +133,7 @@ def _load(settings: Settings, until: Until, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from streamproc.telemetry import configure
-    from streamproc.warehouse.loader import LoaderOptions, run_loader
+    from streamproc.warehouse.loading.loader import LoaderOptions, run_loader
 
     stop = _until_signalled()
     with _progress() as tell:
@@ -169,7 +169,7 @@ def _print_totals(totals: Totals) -> None:
 
 def _plan(settings: Settings) -> LoadPlan:
     from streamproc.telemetry import configure
-    from streamproc.warehouse.loader import LoaderOptions, plan_load
+    from streamproc.warehouse.loading.loader import LoaderOptions, plan_load
 
     configure(settings.log.model_copy(update={"level": "WARNING"}))
     return plan_load(settings, LoaderOptions(stop=_until_signalled()))

@@ -64,8 +64,8 @@ def lookml(
 
     from streamproc.events import Micros
     from streamproc.warehouse.lookml import Place, strangers, to_lookml
-    from streamproc.warehouse.names import Naming
     from streamproc.warehouse.redactions import marks
+    from streamproc.warehouse.shape.names import Naming
     from streamproc.warehouse.sinks import dialect_of
 
     settings = settings_of(ctx).settings

@@ -4,14 +4,13 @@
         ──frames──▶ typed tables ──spool──▶ batch ──▶ Sink: DuckDB, Snowflake, PostgreSQL, Parquet
 
 The port is ``sink``. What the tables are is decided by ``standard`` (columns that are always
-there), ``names``, ``tables`` and ``kinds``; rows become Arrow tables in ``frames`` and the modules
-it imports. One transaction loads a batch, the same for every warehouse that speaks SQL:
-``statements``, ``transaction``, ``users``, ``removals``, ``expressions``, ``ddl``. ``loader`` is
-the process, ``session`` its loop. ``redactions`` and ``lookml`` read the tables back for who looks
-at them.
+there), ``kinds``, ``schema`` and ``dialects``. ``shape`` makes rows into Arrow tables; ``sql`` has
+the one transaction that loads a batch, the same for every warehouse that speaks SQL; ``sinks``
+carry it out; ``loading`` is the process. ``redactions``, ``provenance`` and ``lookml`` read the
+tables back for who looks at them.
 
-Rows, names, kinds and statements are core: they import ``events`` and ``errors`` only. Sinks and
-the loader are edges, which may import their client libraries, ``settings`` and the codecs of
+Rows, names, kinds and ``sql`` are core: they import ``events`` and ``errors`` only. ``sinks`` and
+``loading`` are edges, which may import their client libraries, ``settings`` and the codecs of
 ``kafka``; they are imported by name, so that the core never pays for them.
 """
 

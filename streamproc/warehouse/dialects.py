@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from streamproc.warehouse import reserved
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.kinds import Kind
+from streamproc.warehouse.shape import reserved
 
 __all__ = ["DUCKDB", "PARQUET", "POSTGRES", "SNOWFLAKE"]
 

@@ -15,11 +15,11 @@ import orjson
 
 from streamproc.events import Micros
 from streamproc.warehouse.dialect import Dialect
-from streamproc.warehouse.expressions import converted, iso
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.redactions import Reader
+from streamproc.warehouse.sql.expressions import converted, iso
+from streamproc.warehouse.sql.statements import MESSAGES, Parameter, Statement, in_case, quoted
 from streamproc.warehouse.standard import BASE, TABLES, USERS
-from streamproc.warehouse.statements import MESSAGES, Parameter, Statement, in_case, quoted
 
 __all__ = ["Handled", "Made", "Offsets", "Window", "read_handled", "read_made", "read_offsets"]
 

@@ -1,7 +1,7 @@
 """Which columns of a warehouse hold personal data, by what the manifests of its rows say.
 
 Pure but for the reader that is handed in. A manifest names the path of each redaction in the event;
-the columns that the path went to follow from :mod:`~streamproc.warehouse.tables`.
+the columns that the path went to follow from :mod:`~streamproc.warehouse.shape.tables`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import orjson
 
 from streamproc.events import Micros
 from streamproc.warehouse.dialect import Dialect
-from streamproc.warehouse.expressions import converted, iso
 from streamproc.warehouse.kinds import Kind
-from streamproc.warehouse.names import ColumnPath, Naming
 from streamproc.warehouse.schema import Columns, Schema
+from streamproc.warehouse.shape.names import ColumnPath, Naming
+from streamproc.warehouse.shape.tables import CONTEXT, FIELDS, PLAIN
+from streamproc.warehouse.sql.expressions import converted, iso
+from streamproc.warehouse.sql.statements import Statement, in_case, quoted
 from streamproc.warehouse.standard import TABLES, USERS
-from streamproc.warehouse.statements import Statement, in_case, quoted
-from streamproc.warehouse.tables import CONTEXT, FIELDS, PLAIN
 
 __all__ = ["Mark", "Marks", "Reader", "Redaction", "marks", "read_redactions"]
 

@@ -82,7 +82,7 @@ class Frame(Protocol):
         """Yield the rows, some at a time; may be called again.
 
         First :data:`~streamproc.warehouse.standard.ROW` as int64, then ``columns``, in that order,
-        each kind as its Arrow type in :data:`~streamproc.warehouse.arrow.TYPES`.
+        each kind as its Arrow type in :data:`~streamproc.warehouse.shape.arrow.TYPES`.
         """
 
 

@@ -47,16 +47,16 @@ from streamproc.identity import View
 from streamproc.kafka.codecs import ROW, decode_row, encode_row
 from streamproc.redact import KeyRing
 from streamproc.settings import Settings
-from streamproc.warehouse.batches import LoadedBy, load
 from streamproc.warehouse.dialects import DUCKDB
-from streamproc.warehouse.frames import Framer, Shaping
-from streamproc.warehouse.loader import make_intake
-from streamproc.warehouse.plan import NoDeadLetters
+from streamproc.warehouse.loading.batches import LoadedBy, load
+from streamproc.warehouse.loading.loader import make_intake
+from streamproc.warehouse.loading.plan import NoDeadLetters
+from streamproc.warehouse.loading.source import Fetched
+from streamproc.warehouse.loading.spool import Spool
 from streamproc.warehouse.schema import Columns
+from streamproc.warehouse.shape.frames import Framer, Shaping
 from streamproc.warehouse.sink import Place
 from streamproc.warehouse.sinks import open_sink
-from streamproc.warehouse.source import Fetched
-from streamproc.warehouse.spool import Spool
 
 RING = KeyRing("k1", {"k1": bytes(32)})
 ARRIVED = Micros(1_767_603_600_000_000)

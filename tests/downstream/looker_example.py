@@ -17,10 +17,10 @@ from streamproc.cli.lookml import write
 from streamproc.events import Micros
 from streamproc.settings import LoaderSettings
 from streamproc.warehouse.dialects import SNOWFLAKE
-from streamproc.warehouse.duckdb import open_duckdb
 from streamproc.warehouse.lookml import Place, to_lookml
-from streamproc.warehouse.names import Naming
 from streamproc.warehouse.redactions import marks, read_redactions
+from streamproc.warehouse.shape.names import Naming
+from streamproc.warehouse.sinks.duckdb import open_duckdb
 
 __all__ = ["EXAMPLE", "example"]
 

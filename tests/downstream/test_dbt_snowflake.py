@@ -14,7 +14,7 @@ from snowflake_server import SnowflakeServer, snowflake_server
 
 from streamproc.identity import View
 from streamproc.settings import LoaderSettings, Settings
-from streamproc.warehouse.snowflake import open_snowflake
+from streamproc.warehouse.sinks.snowflake import open_snowflake
 
 EVENTS = 400
 DATABASE = "DBT"

@@ -14,10 +14,10 @@ from downstream.looker_example import EXAMPLE, example
 from streamproc.cli import main
 from streamproc.demo import generate
 from streamproc.settings import Settings, variable_name
-from streamproc.warehouse.duckdb import open_duckdb
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.lookml import HEADER
 from streamproc.warehouse.schema import CreateTable
+from streamproc.warehouse.sinks.duckdb import open_duckdb
 
 EVENTS = 300
 

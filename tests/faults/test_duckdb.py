@@ -16,7 +16,7 @@ from warehouse_batches import Event, batch, load, prepare
 
 from streamproc.errors import RetryableError
 from streamproc.settings import LoaderSettings
-from streamproc.warehouse.duckdb import DuckDBSink, open_duckdb
+from streamproc.warehouse.sinks.duckdb import DuckDBSink, open_duckdb
 
 
 @dataclass

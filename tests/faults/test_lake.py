@@ -12,10 +12,10 @@ import pytest
 from warehouse_batches import HOUR, NOW, TOPIC, Event, deletion, identify, load
 
 from streamproc.errors import RetryableError
-from streamproc.warehouse import lake, parquet
-from streamproc.warehouse.lake_disk import Disk
-from streamproc.warehouse.parquet import ParquetSink
 from streamproc.warehouse.sink import Place
+from streamproc.warehouse.sinks import lake, parquet
+from streamproc.warehouse.sinks.lake_disk import Disk
+from streamproc.warehouse.sinks.parquet import ParquetSink
 
 OPERATIONS = frozenset(
     {"make_folder", "write", "link", "replace", "remove", "remove_tree", "sync", "lock", "unlock"}

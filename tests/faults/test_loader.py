@@ -19,7 +19,7 @@ from loading import message
 from processes import Process, running, wait_until
 
 from streamproc.settings import KafkaSettings, LoaderSettings, Settings, TopicSettings
-from streamproc.warehouse.loader import LoaderOptions, Totals, run_loader
+from streamproc.warehouse.loading.loader import LoaderOptions, Totals, run_loader
 
 ROWS = int(os.environ.get("STREAMPROC_TEST_FAULT_ROWS", "20000"))
 SESSION_SECONDS = 6

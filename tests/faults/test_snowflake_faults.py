@@ -19,7 +19,7 @@ from streamproc.settings import LoaderSettings, Settings
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import Widen
 from streamproc.warehouse.sink import Place
-from streamproc.warehouse.snowflake import SnowflakeSink, open_snowflake
+from streamproc.warehouse.sinks.snowflake import SnowflakeSink, open_snowflake
 
 
 @pytest.fixture

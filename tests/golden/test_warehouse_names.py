@@ -15,7 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from streamproc.warehouse.dialects import DUCKDB, PARQUET, POSTGRES, SNOWFLAKE
-from streamproc.warehouse.names import Naming
+from streamproc.warehouse.shape.names import Naming
 
 FILE = Path(__file__).parent / "warehouse_names" / "cases.yaml"
 NAMINGS = {dialect.name: Naming(dialect) for dialect in (DUCKDB, PARQUET, POSTGRES, SNOWFLAKE)}

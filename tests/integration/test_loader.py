@@ -24,9 +24,9 @@ from streamproc.deadletters import generate_key_pair, unpack_original, unseal
 from streamproc.events import Micros
 from streamproc.kafka.codecs import decode_dead_letter, encode_row
 from streamproc.settings import DeadLetterSettings, KafkaSettings, LoaderSettings, Settings
-from streamproc.warehouse.duckdb import open_duckdb
-from streamproc.warehouse.loader import CLOCK, LoaderOptions, Totals, plan_load, run_loader
-from streamproc.warehouse.status import find_status
+from streamproc.warehouse.loading.loader import CLOCK, LoaderOptions, Totals, plan_load, run_loader
+from streamproc.warehouse.loading.status import find_status
+from streamproc.warehouse.sinks.duckdb import open_duckdb
 
 SESSION_SECONDS = 6  # the least that Kafka allows
 

@@ -3,7 +3,7 @@ from brokers import Broker
 from streamproc.events import DeadLetter, Micros, Origin
 from streamproc.kafka.codecs import decode_dead_letter
 from streamproc.settings import KafkaSettings, Settings
-from streamproc.warehouse.dead import DeadLetterProducer
+from streamproc.warehouse.loading.dead import DeadLetterProducer
 
 
 def letter(offset: int, sealed: bytes) -> DeadLetter:

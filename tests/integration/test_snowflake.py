@@ -19,11 +19,11 @@ from warehouse_batches import HOUR, NOW, TOPIC, Event, batch, deletion, identify
 from streamproc.errors import ConfigError, RetryableError
 from streamproc.events import Json, Micros
 from streamproc.settings import LoaderSettings, Settings
-from streamproc.warehouse import snowflake_stage
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import AddColumns, Change, CreateTable, Widen
 from streamproc.warehouse.sink import OffsetsMovedError, Place, SchemaMovedError
-from streamproc.warehouse.snowflake import SnowflakeSink, open_snowflake
+from streamproc.warehouse.sinks import snowflake_stage
+from streamproc.warehouse.sinks.snowflake import SnowflakeSink, open_snowflake
 from streamproc.warehouse.standard import EVERY, TRACK
 
 DATABASES = count(1)

@@ -14,8 +14,8 @@ from sqlglot import exp
 
 from streamproc.redact.tokens import TOKEN
 from streamproc.settings import LoaderSettings, Settings
-from streamproc.warehouse.snowflake import open_snowflake
-from streamproc.warehouse.snowflake_connection import STATEMENT_SECONDS
+from streamproc.warehouse.sinks.snowflake import open_snowflake
+from streamproc.warehouse.sinks.snowflake_connection import STATEMENT_SECONDS
 from streamproc.warehouse.standard import SYSTEM
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "snowflake"

@@ -15,15 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamproc.events import Json, Micros, RedactedBody
-from streamproc.warehouse.arrow import TYPES, recast
 from streamproc.warehouse.dialects import DUCKDB
-from streamproc.warehouse.frames import Framer, Frames, Shaping
 from streamproc.warehouse.kinds import WIDER, Kind, Misfit, fit, join, kind_of
-from streamproc.warehouse.names import Naming
 from streamproc.warehouse.rows import LoadedRow
 from streamproc.warehouse.schema import Schema
+from streamproc.warehouse.shape.arrow import TYPES, recast
+from streamproc.warehouse.shape.frames import Framer, Frames, Shaping
+from streamproc.warehouse.shape.names import Naming
+from streamproc.warehouse.shape.tables import rows_of
 from streamproc.warehouse.standard import BASE, EVERY, ROW, TRACK
-from streamproc.warehouse.tables import rows_of
 
 DEPTH = 2
 NAMING = Naming(DUCKDB)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from warehouse_batches import HOUR, NOW, Event, deletion, load
 
 from streamproc.settings import LoaderSettings
-from streamproc.warehouse.duckdb import open_duckdb
-from streamproc.warehouse.parquet import open_parquet
 from streamproc.warehouse.schema import Columns
 from streamproc.warehouse.sink import Deletion, LoadResult, Sink
+from streamproc.warehouse.sinks.duckdb import open_duckdb
+from streamproc.warehouse.sinks.parquet import open_parquet
 
 TOKENS = st.sampled_from([None, "u", "v"])
 MOMENTS = st.sampled_from([NOW, NOW + 1, NOW + 24 * HOUR, NOW + 200 * HOUR])

@@ -16,12 +16,12 @@ from warehouse_batches import HOUR, NOW, Event, deletion, load
 
 from streamproc.events import Json
 from streamproc.settings import LoaderSettings
-from streamproc.warehouse.duckdb import DuckDBSink, open_duckdb
-from streamproc.warehouse.expressions import micros
-from streamproc.warehouse.postgres import PostgresSink, open_postgres
 from streamproc.warehouse.sink import Deletion, Mode
+from streamproc.warehouse.sinks.duckdb import DuckDBSink, open_duckdb
+from streamproc.warehouse.sinks.postgres import PostgresSink, open_postgres
+from streamproc.warehouse.sql.expressions import micros
+from streamproc.warehouse.sql.statements import Statement
 from streamproc.warehouse.standard import TABLES
-from streamproc.warehouse.statements import Statement
 
 SQLSink: TypeAlias = DuckDBSink | PostgresSink
 

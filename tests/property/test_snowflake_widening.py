@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streamproc.warehouse.kinds import Kind, join
 from streamproc.warehouse.schema import Columns
-from streamproc.warehouse.snowflake_widening import (
+from streamproc.warehouse.sinks.snowflake_widening import (
     Add,
     Copy,
     Drop,

@@ -12,9 +12,9 @@ from warehouse_batches import Event, load
 
 from streamproc.cli import main
 from streamproc.settings import LoaderSettings
-from streamproc.warehouse.duckdb import open_duckdb
 from streamproc.warehouse.redactions import Reader
-from streamproc.warehouse.statements import Statement
+from streamproc.warehouse.sinks.duckdb import open_duckdb
+from streamproc.warehouse.sql.statements import Statement
 
 pytestmark = pytest.mark.usefixtures("own_logging")
 

@@ -13,7 +13,6 @@ from warehouse_batches import NOW, Event, identify, load
 from streamproc.events import Micros
 from streamproc.settings import LoaderSettings
 from streamproc.warehouse.dialects import POSTGRES, SNOWFLAKE
-from streamproc.warehouse.duckdb import open_duckdb
 from streamproc.warehouse.provenance import (
     Handled,
     Made,
@@ -24,8 +23,9 @@ from streamproc.warehouse.provenance import (
 )
 from streamproc.warehouse.redactions import Reader
 from streamproc.warehouse.schema import Schema
+from streamproc.warehouse.sinks.duckdb import open_duckdb
+from streamproc.warehouse.sql.statements import Statement
 from streamproc.warehouse.standard import BASE, EVERY
-from streamproc.warehouse.statements import Statement
 
 BY_RULE = {"path": "properties.a", "entity": "PERSON", "rule": "r", "operator": "mask"}
 BY_ITSELF = {"path": "userId", "entity": "PERSON", "rule": "identifiers", "operator": "hash"}

@@ -11,9 +11,7 @@ from warehouse_batches import NOW, Event, identify, load
 from streamproc.events import Micros
 from streamproc.settings import LoaderSettings
 from streamproc.warehouse.dialects import DUCKDB, POSTGRES, SNOWFLAKE
-from streamproc.warehouse.duckdb import open_duckdb
 from streamproc.warehouse.kinds import Kind
-from streamproc.warehouse.names import Naming
 from streamproc.warehouse.redactions import (
     Mark,
     Reader,
@@ -22,8 +20,10 @@ from streamproc.warehouse.redactions import (
     read_redactions,
 )
 from streamproc.warehouse.schema import Schema
+from streamproc.warehouse.shape.names import Naming
+from streamproc.warehouse.sinks.duckdb import open_duckdb
+from streamproc.warehouse.sql.statements import Statement
 from streamproc.warehouse.standard import BASE
-from streamproc.warehouse.statements import Statement
 
 NAMING = Naming(DUCKDB)
 EMAIL = Mark("EMAIL_ADDRESS", "hash")

@@ -1,0 +1,129 @@
+"""Events read block by block: which tables they go to, and their values by column."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from streamproc.warehouse.kinds import Kind
+from streamproc.warehouse.rows import LoadedRow
+from streamproc.warehouse.schema import Columns
+from streamproc.warehouse.shape.arrow import TYPES
+from streamproc.warehouse.shape.gather import Area
+from streamproc.warehouse.shape.names import Naming
+from streamproc.warehouse.shape.series import Leaf, Series
+from streamproc.warehouse.shape.tables import event_table, has_user, rows_of
+from streamproc.warehouse.standard import EVERY, SYSTEM, TABLES
+
+__all__ = ["Group", "Reading"]
+
+PAYLOAD: Final = "payload"
+KINDS: Final[Columns] = {
+    **dict.fromkeys(LoadedRow._fields, Kind.STRING),
+    **EVERY,
+    **SYSTEM["streamproc_messages"],
+}
+"""Of the rows' own fields."""
+TYPE_ORDER: Final = list(TABLES)
+
+
+class Group(NamedTuple):
+    """Events that go to the same tables.
+
+    Attributes:
+        type: Their type.
+        table: A tracked event's own table.
+        user: Whether there is a line for ``users``.
+    """
+
+    type: str
+    table: str | None
+    user: bool
+
+    @property
+    def order(self) -> tuple[int, str, bool]:
+        """Return what to sort by: groups of one base table lie together."""
+        return TYPE_ORDER.index(self.type), self.table or "", self.user
+
+
+class Reading:
+    """What was read.
+
+    Attributes:
+        events: How many events.
+        corrections: How many of them replace what is there.
+        fields: The rows' own fields, by name, but for their payloads; in pieces.
+        groups: The numbers of the events of each group.
+        context: The columns of all events' contexts.
+        areas: The other columns, by type and event table.
+        extras: By table and column, the values of events that went the long way.
+    """
+
+    def __init__(self, naming: Naming, depth: int) -> None:
+        """Start with no event."""
+        self._naming = naming
+        self._depth = depth
+        self._tables: dict[tuple[str, str | None], str | None] = {}
+        self.events = 0
+        self.corrections = 0
+        self.fields: dict[str, list[pa.Array]] = {
+            name: [] for name in LoadedRow._fields if name != PAYLOAD
+        }
+        self.groups: defaultdict[Group, list[int]] = defaultdict(list)
+        self.context = Area(naming, depth, None)
+        self.areas: dict[tuple[str, str | None], Area] = {}
+        self.extras: defaultdict[str, defaultdict[str, Series]] = defaultdict(
+            lambda: defaultdict(Series)
+        )
+
+    def add(self, block: Sequence[LoadedRow]) -> None:
+        """Read a block of events; nothing of their payloads is kept but values."""
+        start = self.events
+        self.events += len(block)
+        numbers = np.arange(start, self.events)
+        by_field = dict(zip(LoadedRow._fields, zip(*block, strict=True), strict=True))
+        bodies: Sequence[Mapping[str, Any]] = by_field[PAYLOAD]
+        for name, pieces in self.fields.items():
+            pieces.append(pa.array(by_field[name], TYPES[KINDS[name]]))
+        self.corrections += sum(by_field["correction"])
+        odd = self.context.read(bodies, numbers)
+        areas = self._divide(block, start)
+        for area, places in areas.items():
+            odd |= area.read([bodies[place] for place in places], numbers[places])
+        usual = np.isin(numbers, list(odd), invert=True) if odd else None
+        for area in (self.context, *areas):
+            area.keep(usual, start)
+        for number in sorted(odd):
+            self._add_odd(block[number - start], number)
+
+    def _divide(self, block: Sequence[LoadedRow], start: int) -> Mapping[Area, list[int]]:
+        alike: defaultdict[tuple[str, str | None], list[int]] = defaultdict(list)
+        for place, row in enumerate(block):
+            alike[row.type, row.event if row.type == "track" else None].append(place)
+        areas: defaultdict[Area, list[int]] = defaultdict(list)
+        for (kind, event), places in alike.items():
+            if (kind, event) not in self._tables:
+                self._tables[kind, event] = event_table(block[places[0]], self._naming)
+            table = self._tables[kind, event]
+            areas[self._area(kind, table)] += places
+            if kind == "identify":
+                for place in places:
+                    self.groups[Group(kind, table, has_user(block[place]))].append(start + place)
+            else:
+                self.groups[Group(kind, table, False)] += [start + place for place in places]
+        return areas
+
+    def _area(self, kind: str, table: str | None) -> Area:
+        if (kind, table) not in self.areas:
+            self.areas[kind, table] = Area(self._naming, self._depth, kind)
+        return self.areas[kind, table]
+
+    def _add_odd(self, row: LoadedRow, number: int) -> None:
+        at = np.array([number])
+        for table, _, values in rows_of(row, self._naming, self._depth):
+            for column, value in values.items():
+                self.extras[table][column].add(Leaf([at], [value], {type(value)}))

@@ -1,0 +1,1 @@
+"""What a SQL warehouse is told: the statements of schema, rows, users and deletions."""

@@ -1,0 +1,155 @@
+# ruff: noqa: S608 - its text is names of ours, quoted, and constants
+"""The SQL around loads: tables made and changed, and what a sink is asked about.
+
+Pure, as :mod:`~.statements`. Each change is harmless where it is made already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from streamproc.events import Micros
+from streamproc.warehouse.dialect import Dialect
+from streamproc.warehouse.kinds import Kind
+from streamproc.warehouse.schema import AddColumns, Change, Columns, CreateTable, Widen
+from streamproc.warehouse.sink import Load, Place
+from streamproc.warehouse.sql.expressions import converted, iso, micros
+from streamproc.warehouse.sql.statements import (
+    DIGEST,
+    LOCK_TOPIC,
+    MESSAGES,
+    Statement,
+    in_case,
+    quoted,
+)
+from streamproc.warehouse.standard import LOADED, SYSTEM
+
+__all__ = [
+    "change_statements",
+    "column_types",
+    "counts",
+    "filled",
+    "loads",
+    "offsets",
+    "system_statements",
+    "to_loads",
+    "to_offsets",
+]
+
+TABLES_A_QUERY = 200
+"""Tables counted in one statement."""
+
+
+def filled(columns: Columns) -> Columns:
+    """Return the columns of a table of events with the one that the sink fills."""
+    return {**columns, LOADED: Kind.TIMESTAMP}
+
+
+def column_types(dialect: Dialect, columns: Columns, options: Mapping[Kind, str]) -> str:
+    """Return the columns of a table as ``CREATE TABLE`` has them, with ``options`` by kind."""
+    return ", ".join(_column(dialect, name, kind, options) for name, kind in columns.items())
+
+
+def system_statements(dialect: Dialect) -> list[Statement]:
+    """Return what makes the tables that are not of the events."""
+    types = dialect.types
+    lock = (
+        f"SELECT CAST('{LOCK_TOPIC}' AS {types[Kind.STRING]}) AS \"topic\","
+        f' CAST(-1 AS {types[Kind.INTEGER]}) AS "partition",'
+        f' CAST(0 AS {types[Kind.INTEGER]}) AS "next_offset"'
+    )
+    made = []
+    for table, standard in SYSTEM.items():
+        columns = dict(standard)
+        if table == MESSAGES and dialect.digest is not None:
+            columns[DIGEST] = Kind.INTEGER
+        start = f"CREATE TABLE IF NOT EXISTS {quoted([table])}"
+        # With the line that loads lock on: made later, it could be made twice.
+        rest = f"AS {lock}" if table == "streamproc_offsets" else None
+        rest = rest or f"({column_types(dialect, columns, {})})"
+        made.append(Statement(f"create {table}", in_case(dialect, f"{start} {rest}")))
+    return made
+
+
+def change_statements(
+    dialect: Dialect, change: Change, options: Mapping[Kind, str]
+) -> Iterator[Statement]:
+    """Yield what makes ``change`` where ``ALTER COLUMN`` can: ``options`` are of new columns."""
+    table = quoted([change.table])
+    name, sqls = _change(dialect, table, change, options)
+    for sql in sqls:
+        yield Statement(f"{name} {change.table}", in_case(dialect, sql))
+
+
+def offsets(dialect: Dialect) -> Statement:
+    """Ask for the offsets, for :func:`to_offsets`."""
+    sql = 'SELECT "topic", "partition", "next_offset" FROM "streamproc_offsets" WHERE "topic" <> ?'
+    return Statement("offsets", in_case(dialect, sql), (LOCK_TOPIC,))
+
+
+def to_offsets(rows: Sequence[tuple[Any, ...]]) -> dict[Place, int]:
+    """Return the answer to :func:`offsets`."""
+    return {Place(topic, int(partition)): int(following) for topic, partition, following in rows}
+
+
+def counts(dialect: Dialect, tables: Sequence[str]) -> Iterator[Statement]:
+    """Ask how many rows each table has: queries of a number of the table in ``tables``, and rows.
+
+    Numbers, because a warehouse may give names back in another case.
+    """
+    for start in range(0, len(tables), TABLES_A_QUERY):
+        sql = " UNION ALL ".join(
+            f"SELECT {number}, COUNT(*) FROM {quoted([tables[number]])}"
+            for number in range(start, min(start + TABLES_A_QUERY, len(tables)))
+        )
+        yield Statement("counts", in_case(dialect, sql))
+
+
+def loads(dialect: Dialect, since: Micros) -> Statement:
+    """Ask for the batches loaded from ``since`` on, for :func:`to_loads`."""
+    taken = ", ".join(
+        micros(dialect, f'"{name}"') if kind is Kind.TIMESTAMP else f'"{name}"'
+        for name, kind in SYSTEM["streamproc_loads"].items()
+    )
+    sql = (
+        f'SELECT {taken} FROM "streamproc_loads"'
+        f' WHERE "loaded_at" >= CAST(? AS {dialect.types[Kind.TIMESTAMP]}) ORDER BY "loaded_at"'
+    )
+    return Statement("loads", in_case(dialect, sql), (iso(since),))
+
+
+def to_loads(rows: Sequence[tuple[Any, ...]]) -> list[Load]:
+    """Return the answer to :func:`loads`."""
+    return [Load._make((*map(_number, row[:-1]), float(row[-1]))) for row in rows]
+
+
+def _number(value: Any) -> Any:
+    # A warehouse may answer with decimals; the loader's name stays as it is.
+    return value if value is None or isinstance(value, str) else int(value)
+
+
+def _column(dialect: Dialect, name: str, kind: Kind, options: Mapping[Kind, str]) -> str:
+    return f"{quoted([name])} {dialect.types[kind]} {options.get(kind, '')}".rstrip()
+
+
+def _change(
+    dialect: Dialect, table: str, change: Change, options: Mapping[Kind, str]
+) -> tuple[str, list[str]]:
+    match change:
+        case CreateTable():
+            types = column_types(dialect, filled(change.columns), options)
+            return "create", [f"CREATE TABLE IF NOT EXISTS {table} ({types})"]
+        case AddColumns():
+            start = f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS"
+            return "add columns to", [
+                f"{start} {_column(dialect, name, kind, options)}"
+                for name, kind in change.columns.items()
+            ]
+        case Widen():
+            name = quoted([change.column])
+            value = converted(dialect, name, change.before, change.after)
+            after = dialect.types[change.after]
+            return "widen", [
+                f"ALTER TABLE {table} ALTER {name} SET DATA TYPE {after} USING {value}"
+            ]
