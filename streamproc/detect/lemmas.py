@@ -44,9 +44,10 @@ def supporting_strings(nlp: Language, context_words: Iterable[str]) -> re.Patter
     if lemmatizer.mode != "rule":
         return _EVERYTHING
     strings = set(words)
+    strings.update(_irregular(words, lemmatizer))
+    rules = _rules(lemmatizer)
     for word in words:
-        strings.update(_undone(word, _rules(lemmatizer)))
-        strings.update(_irregular(word, lemmatizer))
+        strings.update(_undone(word, rules))
         strings.update(_attributed(word, nlp.get_pipe("attribute_ruler")))
     return re.compile("|".join(re.escape(string) for string in sorted(strings)))
 
@@ -66,11 +67,13 @@ def _undone(word: str, rules: set[tuple[str, str]]) -> Iterator[str]:
                 yield word[:-length] + old
 
 
-def _irregular(word: str, lemmatizer: Any) -> Iterator[str]:
+def _irregular(words: Iterable[str], lemmatizer: Any) -> Iterator[str]:
+    # All words in one pass: word by word, it was a tenth of a worker's start.
+    any_word = re.compile("|".join(map(re.escape, words)))
     table = lemmatizer.lookups.get_table("lemma_exc", {})
     for exceptions in table.values():
         for inflected, lemmas in exceptions.items():
-            if any(word in str(lemma).lower() for lemma in lemmas):
+            if any(any_word.search(str(lemma).lower()) for lemma in lemmas):
                 yield str(inflected)
 
 

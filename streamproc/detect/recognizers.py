@@ -56,8 +56,7 @@ _DISTRIBUTIONS = ("presidio-analyzer", "phonenumbers", "tldextract", "regex")
 
 def known_entities() -> frozenset[str]:
     """Return the names of all entities that a Recognition may want."""
-    named = NAMED_ENTITIES
-    return named.union(*(recognizer.supported_entities for recognizer, _ in _predefined()))
+    return _entities(_predefined())
 
 
 def build_recognizers(recognition: Recognition) -> list[EntityRecognizer]:
@@ -72,11 +71,12 @@ def build_recognizers(recognition: Recognition) -> list[EntityRecognizer]:
         ConfigError: An entity that nothing recognizes, or a language there is no model for.
     """
     own = [build_own(definition, recognition.language) for definition in recognition.own]
-    _check(recognition, known_entities().union(EVIDENT, *map(_of, own)))
+    shipped = _predefined()
+    _check(recognition, _entities(shipped).union(EVIDENT, *map(_of, own)))
     _keep_offline()
     keep_silent()
     replaced = {item.recognizer for item in recognition.own if isinstance(item, Predefined)}
-    predefined = [item for item in _predefined() if type(item[0]).__name__ not in replaced]
+    predefined = [item for item in shipped if type(item[0]).__name__ not in replaced]
     covered = {
         entity for recognizer, default in predefined if default for entity in _of(recognizer)
     }
@@ -159,6 +159,10 @@ def _predefined() -> list[tuple[EntityRecognizer, bool]]:
         **{**configuration, "recognizers": [_in_english(item) for item in items]}
     )
     return [(recognizer, type(recognizer).__name__ in default) for recognizer in built]
+
+
+def _entities(predefined: Iterable[tuple[EntityRecognizer, bool]]) -> frozenset[str]:
+    return NAMED_ENTITIES.union(*(_of(recognizer) for recognizer, _ in predefined))
 
 
 def _name(item: dict[str, Any]) -> str:
