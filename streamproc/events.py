@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, NamedTuple, NewType, TypeAlias
 
 from streamproc.errors import Stage
@@ -25,8 +26,10 @@ __all__ = [
     "Event",
     "EventType",
     "Finding",
+    "Identity",
     "Json",
     "Link",
+    "LinkKind",
     "ManifestEntry",
     "Micros",
     "Origin",
@@ -36,6 +39,7 @@ __all__ = [
     "Record",
     "Redacted",
     "RedactedBody",
+    "ResolvedBy",
     "Row",
     "Subject",
     "Times",
@@ -167,7 +171,9 @@ class Subject(NamedTuple):
     """Whom an event is about, as tokens; each None where the event does not say.
 
     While keys overlap, ``users_before`` and ``anonymous_before`` are the tokens of the same ids
-    that were made with the keys before.
+    that were made with the keys before. ``traits`` are what else names a person, such as an e-mail
+    address, by the names that the identity configuration gives them; ``group`` is the account of a
+    group event.
     """
 
     user: Token | None
@@ -175,6 +181,8 @@ class Subject(NamedTuple):
     previous: Token | None
     users_before: tuple[Token, ...] = ()
     anonymous_before: tuple[Token, ...] = ()
+    traits: tuple[tuple[str, Token], ...] = ()
+    group: Token | None = None
 
 
 class Redacted(NamedTuple):
@@ -200,23 +208,60 @@ class Redacted(NamedTuple):
         return f"Redacted(origin={self.origin}, type={self.type!r}, manifest={self.manifest})"
 
 
+ResolvedBy: TypeAlias = Literal["user_id", "alias", "anonymous_id", "trait", "none"]
+
+
+class Identity(NamedTuple):
+    """Whom an event belongs to.
+
+    Attributes:
+        id: A token that is the same for all ids of one person; None when the event names nobody.
+        account: Token of the account that the person belongs to, if one is known.
+        by: What showed it: the event's own user id, one that an alias joins to others, its
+            anonymous id, or a trait such as an e-mail address.
+        since: When the link was stated that shows it; None where the event's own id does.
+        attributes: What the business knows of the person and the account, as its configuration
+            allows it into events; by name, in the order of names.
+    """
+
+    id: Token | None
+    account: Token | None = None
+    by: ResolvedBy = "none"
+    since: Micros | None = None
+    attributes: Mapping[str, Json] = MappingProxyType({})
+
+    def __repr__(self) -> str:
+        """Say which it is, without its values."""
+        return f"Identity(id={self.id!r}, by={self.by!r})"
+
+
 class Enriched(NamedTuple):
     """A redacted event and the identity it belongs to."""
 
     redacted: Redacted
-    identity_id: Token | None
+    identity: Identity
+
+
+LinkKind: TypeAlias = Literal["identify", "alias", "trait", "group"]
 
 
 class Link(NamedTuple):
-    """Two tokens that belong together.
+    """Two tokens that belong together, and when that was stated.
 
     ``identify`` links an anonymous id (``left``) to a user id (``right``); ``alias`` says that two
-    ids are one person, and is written with the smaller token left.
+    ids are one person, and is written with the smaller token left; ``trait`` links the token of a
+    trait (``left``), whose name is ``name``, to a user id or, of an event without one, to an
+    anonymous id; ``group`` links a user id (``left``), or an anonymous id, to an account.
+
+    ``cut`` takes the link back, for good: who unmerges two persons wants them to stay apart.
     """
 
-    kind: Literal["identify", "alias"]
+    kind: LinkKind
     left: Token
     right: Token
+    name: str = ""
+    at: Micros = Micros(0)
+    cut: bool = False
 
 
 class Row(NamedTuple):

@@ -20,7 +20,7 @@ from streamproc.deadletters import Seal, dead_letter
 from streamproc.decode import Limits, decode
 from streamproc.detect import Detector
 from streamproc.errors import EventError, RetryableError, Stage, place_of
-from streamproc.events import Dropped, Enriched, Link, Outcome, Record, Redacted
+from streamproc.events import Dropped, Enriched, Identity, Link, Outcome, Record, Redacted
 from streamproc.identity import View, links_of
 from streamproc.redact import Memo, Redactor, ScopedSites, Survey, survey
 from streamproc.tracking import TrackingPlan, check
@@ -147,7 +147,8 @@ class Pipeline:
         for link in links_of(redacted):
             self._parts.view.add(link)
             links[link] = None
-        return to_row(Enriched(redacted, self._parts.view.resolve(redacted.subject)))
+        identity = self._parts.view.resolve(redacted.subject)
+        return to_row(Enriched(redacted, Identity(identity)))
 
     # -- failures ---------------------------------------------------------------------------------
 

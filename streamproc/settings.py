@@ -71,6 +71,8 @@ class TopicSettings(Section):
     """People to be deleted from the warehouse, as tokens; compacted."""
     links: str = "identity.links"
     """Links between identities, as tokens; compacted."""
+    attributes: str = "identity.attributes"
+    """What the business knows of people and accounts, by token; compacted."""
     rules: str = "streamproc.rules"
     """Rulesets and where they take over, in one partition; compacted."""
     status: str = "streamproc.status"
@@ -106,6 +108,18 @@ class KeySettings(Section):
     """The key ring's content itself, where no file is wanted."""
     subjects: Path | None = None
     """The store of people's keys, for `encrypt: {per_subject: true}`; the workers share it."""
+
+
+class IdentitySettings(Section):
+    """Who events belong to."""
+
+    file: Path | None = None
+    """The identity configuration, a YAML file; `rules/identity.yaml` of the package when unset."""
+    directory: Path | None = None
+    """Folder for what a worker knows of identities, as tokens; the user's cache folder when unset.
+    What is lost in it is read again from the topics."""
+    memory_bytes: Bytes = 268_435_456
+    """Most memory for what is kept of it at hand."""
 
 
 class DeadLetterSettings(Section):
@@ -282,6 +296,7 @@ class Settings(Section):
     topics: TopicSettings = TopicSettings()
     rules: RulesSettings = RulesSettings()
     keys: KeySettings = KeySettings()
+    identity: IdentitySettings = IdentitySettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     audit: AuditSettings = AuditSettings()
     detect: DetectSettings = DetectSettings()

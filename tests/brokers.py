@@ -62,6 +62,7 @@ class Broker:
             load=f"{unique}.load",
             dead=f"{unique}.dead",
             links=f"{unique}.links",
+            attributes=f"{unique}.attributes",
             deletions=f"{unique}.deletions",
             rules=f"{unique}.rules",
             status=f"{unique}.status",
@@ -72,7 +73,7 @@ class Broker:
         settings = self.names(prefix)
         for name in (settings.raw, settings.load, settings.dead):
             self.create(name)
-        for name in (settings.links, settings.deletions):
+        for name in (settings.links, settings.attributes, settings.deletions):
             self.create(name, config={"cleanup.policy": "compact"})
         return settings
 

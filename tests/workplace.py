@@ -51,6 +51,7 @@ class Workplace:
             "topics_load": self.topics.load,
             "topics_dead": self.topics.dead,
             "topics_links": self.topics.links,
+            "topics_attributes": self.topics.attributes,
             "topics_deletions": self.topics.deletions,
             "topics_rules": self.topics.rules,
             "topics_status": self.topics.status,

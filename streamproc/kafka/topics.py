@@ -145,6 +145,11 @@ def wanted(settings: Settings) -> tuple[Topic, ...]:
             config=COMPACTED,
         ),
         topic(
+            names.attributes,
+            ordered=True,  # of one record of the business, the last word counts
+            config=COMPACTED,
+        ),
+        topic(
             names.deletions,
             ordered=False,  # each is carried out by itself
             config=COMPACTED,

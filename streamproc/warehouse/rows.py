@@ -49,7 +49,7 @@ def to_row(enriched: Enriched) -> Row:
 
     Deterministic: the payload keeps the order of the event's keys.
     """
-    redacted, identity_id = enriched
+    redacted, identity = enriched
     body = redacted.body
     return Row(
         redacted.message_id,
@@ -57,7 +57,7 @@ def to_row(enriched: Enriched) -> Row:
         _name(redacted.type, body),
         _text(body.get("userId")),
         _text(body.get("anonymousId")),
-        identity_id,
+        identity.id,
         redacted.times,
         orjson.dumps(body),
         redacted.manifest,

@@ -6,6 +6,7 @@ from streamproc.events import (
     DeadLetter,
     Enriched,
     Event,
+    Identity,
     Micros,
     Origin,
     Path,
@@ -56,7 +57,9 @@ ROW = Row(
 LETTER = DeadLetter("decode", "not_json", "", ORIGIN, NOW, "f00d", b"{}", VALUE.encode())
 
 
-@pytest.mark.parametrize("thing", [RECORD, EVENT, REDACTED, Enriched(REDACTED, None), ROW, LETTER])
+@pytest.mark.parametrize(
+    "thing", [RECORD, EVENT, REDACTED, Enriched(REDACTED, Identity(None)), ROW, LETTER]
+)
 def test_a_repr_says_where_it_lies_and_no_value(thing: object) -> None:
     assert VALUE not in repr(thing)
     assert repr(ORIGIN) in repr(thing)

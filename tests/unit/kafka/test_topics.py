@@ -10,7 +10,7 @@ from streamproc.kafka import topics
 from streamproc.kafka.topics import Found, Topic, compare, patiently, wanted
 from streamproc.settings import LimitSettings, Settings, TopicSettings
 
-RAW, LOAD, DEAD, LINKS, DELETIONS, RULES, STATUS = wanted(Settings())
+RAW, LOAD, DEAD, LINKS, ATTRIBUTES, DELETIONS, RULES, STATUS = wanted(Settings())
 
 
 def as_asked(topic: Topic) -> Found:
@@ -41,7 +41,7 @@ def test_what_says_how_things_are_is_compacted_and_the_rest_kept_as_long_as_the_
     None
 ):
     assert STATUS.config["cleanup.policy"] == "compact,delete"
-    for topic in (LINKS, DELETIONS, RULES):
+    for topic in (LINKS, ATTRIBUTES, DELETIONS, RULES):
         assert topic.config["cleanup.policy"] == "compact"
         assert "retention.ms" not in topic.config
     assert RAW.config["retention.ms"] == str(168 * 3_600_000)

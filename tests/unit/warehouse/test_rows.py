@@ -5,6 +5,7 @@ import pytest
 from streamproc.events import (
     Enriched,
     EventType,
+    Identity,
     Json,
     ManifestEntry,
     Micros,
@@ -33,7 +34,7 @@ def row_of(kind: EventType, body: dict[str, Json]) -> Row:
         ruleset="f00d",
         subject=Subject(None, None, None),
     )
-    return to_row(Enriched(redacted, Token("tok_k1_bb")))
+    return to_row(Enriched(redacted, Identity(Token("tok_k1_bb"))))
 
 
 def test_a_row_has_its_columns_and_the_whole_body() -> None:
