@@ -25,7 +25,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from streamproc.errors import RetryableError
+from streamproc.errors import RetryableError, place_of
 from streamproc.events import Micros
 from streamproc.kafka.clients import client_config
 
@@ -39,6 +39,8 @@ ASK_SECONDS: Final = 2.0
 """How long one question to the broker may take, before it is asked again."""
 RECORD_BYTES: Final = 8 * 1_024 * 1_024
 """What the topic of rules takes at most: a ruleset with its lists and recognizers."""
+
+SHORTER: Final = "is shorter than it was: it was made anew, or has lost records"
 
 
 class LogRecord(NamedTuple):
@@ -55,7 +57,11 @@ class LogRecord(NamedTuple):
 
 
 class LogReader(threading.Thread):
-    """Reads the log from its beginning, into ``apply``, and says when it has read to its end."""
+    """Reads the log from its beginning, into ``apply``, and says when it has read to its end.
+
+    A log only grows. One that has become shorter was made anew, or has lost records that were read:
+    then nothing more is applied, and whoever asks is told so, for good.
+    """
 
     def __init__(self, brokers: str, topic: str, apply: Callable[[LogRecord], object]) -> None:
         """Prepare the threads; ``apply`` is called in one of them, record by record, in order."""
@@ -72,6 +78,7 @@ class LogReader(threading.Thread):
         self._lock = threading.Lock()
         self._position = 0
         self._targets: list[tuple[int, Future[None]]] = []
+        self._broken: str | None = None
 
     def start(self) -> None:
         """Start to read."""
@@ -84,7 +91,8 @@ class LogReader(threading.Thread):
         Costs one question to the broker, which waits for no fetch. Questions that come while one is
         under way share the next one.
 
-        Its exception is a RetryableError where the broker did not answer within ``seconds``.
+        Its exception is a RetryableError where the broker did not answer within ``seconds``, and
+        where the log cannot be read any more: a new reader can.
         """
         future: Future[None] = Future()
         future.set_running_or_notify_cancel()  # nobody else's question ends with whoever gives up
@@ -103,33 +111,47 @@ class LogReader(threading.Thread):
         """Read until stopped."""
         self._consumer.assign([TopicPartition(self._place.topic, PARTITION, OFFSET_BEGINNING)])
         try:
-            while not self._stop_requested.is_set():
+            while not self._stop_requested.is_set() and self._broken is None:
                 # One by one: consume(n) would wait for n records, or for its timeout.
                 message = self._consumer.poll(POLL_SECONDS)
                 if message is not None:
                     self._read(message)
+        except Exception as error:  # noqa: BLE001 - whoever waits has to know that nobody reads
+            self._break(f"meets a fault of streamproc: {type(error).__name__} at {place_of(error)}")
         finally:
             self._consumer.close()
 
     def _read(self, message: Message) -> None:
         offset, error = message.offset(), message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            log.warning("log cannot be read", topic=self._place.topic, code=error.name())
+            return
         assert offset is not None
-        if error is None:
+        if offset < self._position:
+            self._break(SHORTER)
+        elif error is None:
             timestamp = Micros(message.timestamp()[1] * 1_000)
             self._apply(LogRecord(offset, message.key(), message.value(), timestamp))
             self._advance(offset + 1)
-        elif error.code() == KafkaError._PARTITION_EOF:  # past what compaction took, too
+        else:  # the end: past what compaction took, too
             self._advance(offset)
-        else:
-            log.warning("log cannot be read", topic=self._place.topic, code=error.name())
 
     def _advance(self, position: int) -> None:
         with self._lock:
-            self._position = max(position, self._position)
+            self._position = position
             reached = [future for end, future in self._targets if end <= self._position]
             self._targets = [each for each in self._targets if each[0] > self._position]
         for future in reached:
             future.set_result(None)
+
+    def _break(self, cause: str) -> None:
+        with self._lock:
+            told, self._broken = self._broken, cause
+            waiting, self._targets = self._targets, []
+        if told is None:
+            log.error("log cannot be followed any more", topic=self._place.topic, cause=cause)
+        for _, future in waiting:
+            future.set_exception(RetryableError(f"{self._place.topic} {cause}"))
 
     # -- the asking thread ------------------------------------------------------------------------
 
@@ -148,17 +170,22 @@ class LogReader(threading.Thread):
         return [each for each in found if each is not None]
 
     def _ask(self, questions: list[_Question]) -> None:
+        position = self._position  # before the answer: what is written meanwhile is read, too
         try:
             end = end_offsets(self._asker, self._place.topic, [PARTITION], ASK_SECONDS)[PARTITION]
         except KafkaException as error:
             self._ask_again(questions, error.args[0].name())
             return
+        if end < position:
+            self._break(SHORTER)
         with self._lock:
-            waits = end > self._position
-            if waits:
+            waits, broken = end > self._position, self._broken
+            if waits and broken is None:
                 self._targets += [(end, each.future) for each in questions]
-        if not waits:
-            for each in questions:
+        for each in questions:
+            if broken is not None:
+                each.future.set_exception(RetryableError(f"{self._place.topic} {broken}"))
+            elif not waits:
                 each.future.set_result(None)
 
     def _ask_again(self, questions: list[_Question], cause: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from brokers import Broker
 from confluent_kafka import Producer
+from deleting import make_anew
 
 from streamproc.errors import RetryableError
 from streamproc.kafka.control import LogReader, LogRecord, LogWriter
@@ -97,4 +98,37 @@ def test_a_broker_that_is_away_is_waited_for_no_longer_than_asked() -> None:
         asked.result(2 * SECONDS)
     with pytest.raises(RetryableError, match="not written to log"):
         LogWriter(cluster.bootstrap, "log", 0.5).append(b"k", b"v")
+    reader.stop(SECONDS)
+
+
+@pytest.mark.kafka
+def test_a_log_that_was_made_anew_is_not_taken_for_the_one_that_was_read(kafka: Broker) -> None:
+    topic, records = kafka.group("log"), list[LogRecord]()
+    kafka.create(topic, 1)
+    writer = LogWriter(kafka.bootstrap, topic, SECONDS)
+    for number in range(5):
+        writer.append(b"%d" % number, b"old")
+    reader = LogReader(kafka.bootstrap, topic, records.append)
+    reader.start()
+    reader.caught_up(SECONDS).result(SECONDS)
+    make_anew(kafka, topic, 1)
+    LogWriter(kafka.bootstrap, topic, SECONDS).append(b"0", b"new")
+
+    for _ in range(2):
+        with pytest.raises(RetryableError, match="is shorter than it was"):
+            reader.caught_up(SECONDS).result(SECONDS)
+    assert [record.value for record in records] == [b"old"] * 5
+    reader.stop(SECONDS)
+
+
+def test_a_fault_of_what_takes_the_records_is_told_to_whoever_waits(
+    broker: Broker, topic: str
+) -> None:
+    reader = LogReader(broker.bootstrap, topic, lambda record: [][record.offset])
+    reader.start()
+    LogWriter(broker.bootstrap, topic, SECONDS).append(b"k", b"jane@example.com")
+
+    with pytest.raises(RetryableError, match="IndexError") as told:
+        reader.caught_up(SECONDS).result(SECONDS)
+    assert "jane" not in str(told.value)
     reader.stop(SECONDS)
