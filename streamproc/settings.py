@@ -114,7 +114,7 @@ class IdentitySettings(Section):
     """Who events belong to."""
 
     file: Path | None = None
-    """The identity configuration, a YAML file; `rules/identity.yaml` of the package when unset."""
+    """The identity configuration, a YAML file; that shipped in `rules/identity/` when unset."""
     directory: Path | None = None
     """Folder for what a worker knows of identities, as tokens; the user's cache folder when unset.
     What is lost in it is read again from the topics."""

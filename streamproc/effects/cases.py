@@ -107,7 +107,7 @@ def _wanted(written: Any) -> Any:
         if key == "equals":
             return written
         if key == "matches" and isinstance(said, str):
-            if reason := refusal(said):
+            if reason := refusal(said, 0):
                 raise PydanticCustomError("expression", "{reason}", {"reason": reason})
             return written
     raise PydanticCustomError(

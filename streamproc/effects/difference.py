@@ -225,7 +225,10 @@ class Looked(NamedTuple):
 def _looked(found: Survey | EventError) -> Looked:
     if isinstance(found, EventError):
         return Looked(found, "dead letter", found.code, (), ())
-    decisions = list(decisions_of(found))
+    try:
+        decisions = list(decisions_of(found))
+    except EventError as error:
+        return Looked(error, "dead letter", error.code, (), ())
     actions = (decision.action for _, of_leaf in decisions for decision in of_leaf)
     dropping = (action.rule for action in actions if isinstance(action.operator, DropEvent))
     by = next(dropping, "")

@@ -129,9 +129,12 @@ class Explainer:
         if isinstance(found, EventError):
             return Explanation(ruleset, event.type, "dead letter", _refused(found), violations)
         elsewhere = self._elsewhere(event)
-        if outcome == "row" and (rule := _dropping(found)) is not None:
-            outcome, by = "dropped", rule
-        fields = tuple(_Fields(self._examiner, self._tokens, found, elsewhere).all())
+        try:
+            if outcome == "row" and (rule := _dropping(found)) is not None:
+                outcome, by = "dropped", rule
+            fields = tuple(_Fields(self._examiner, self._tokens, found, elsewhere).all())
+        except EventError as error:
+            return Explanation(ruleset, event.type, "dead letter", _refused(error), violations)
         return Explanation(ruleset, event.type, outcome, by, violations, elsewhere, fields)
 
     def _planned(self, event: Event) -> tuple[str, str]:

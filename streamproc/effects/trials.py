@@ -11,6 +11,7 @@ import regex
 
 from streamproc.effects.cases import ABSENT, MISSING, UNCHANGED, Case, Entry, Suite, value_at
 from streamproc.effects.examine import Examiner, places_of
+from streamproc.errors import EventError
 from streamproc.events import DeadLetter, Dropped, Event, Micros, Origin, Record, Redacted
 from streamproc.pipeline import Parts, Pipeline
 from streamproc.redact import ENCRYPTED, TOKEN, KeyRing, Survey
@@ -105,9 +106,11 @@ class Trials:
         (found,) = self._examiner.examine([event])
         if not isinstance(found, Survey):
             return frozenset()
-        decided = {
-            decision.action.rule for _, decisions in decisions_of(found) for decision in decisions
-        }
+        try:
+            decisions = [decision for _, of_leaf in decisions_of(found) for decision in of_leaf]
+        except EventError:
+            return frozenset()
+        decided = {decision.action.rule for decision in decisions}
         return frozenset(decided | set(self._left_out(found)))
 
     def _left_out(self, found: Survey) -> Iterator[str]:

@@ -10,18 +10,14 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
-import regex
-
 from streamproc.rules.paths import ANY, ANY_DEPTH, KEY, FieldPath, letters_of
+from streamproc.rules.regexes import IGNORE_CASE, finder
 
 __all__ = ["Coverage", "Keys", "State", "advanced", "closed"]
 
 Mark = TypeVar("Mark", int, None)
 State: TypeAlias = frozenset[tuple[Mark, tuple[str, ...]]]
 """Patterns that may still match: what they are of, and the steps that are left."""
-
-LONGEST_KEY: Final = 1_000
-"""Characters of a key that expressions look at, as many as they were tried on."""
 
 UNNAMED: Final[frozenset[str]] = frozenset()
 """A key that no pattern names."""
@@ -35,7 +31,7 @@ class Keys:
         steps = {step for path in paths for step in path.steps}
         self._named = {step: frozenset({step}) for step in steps if not step.startswith(KEY)}
         self._expressions = [
-            (step, regex.compile(step.removeprefix(KEY), regex.VERSION0 | regex.IGNORECASE).search)
+            (step, finder(step.removeprefix(KEY), IGNORE_CASE))
             for step in sorted(steps)
             if step.startswith(KEY)
         ]
@@ -45,7 +41,6 @@ class Keys:
         letters = letters_of(key)
         named = self._named.get(letters, UNNAMED)
         if self._expressions:
-            key, letters = key[:LONGEST_KEY], letters[:LONGEST_KEY]
             found = (step for step, has in self._expressions if has(key) or has(letters))
             named = named.union(found)
         return named

@@ -27,13 +27,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
-import regex
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from streamproc.rules.operators import Statement
 from streamproc.rules.paths import ANY, ANY_DEPTH, WrittenPath, letters_of
-from streamproc.rules.regexes import refusal
+from streamproc.rules.regexes import finder, refusal
 
 __all__ = ["Condition", "Expression", "Test", "Texts", "compiled", "compiled_together"]
 
@@ -41,15 +40,12 @@ Body: TypeAlias = Mapping[str, Any]
 Test: TypeAlias = Callable[[Body], bool]
 """Tells of an event's body, as it came, whether a condition holds."""
 
-LONGEST_MATCHED: int = 4_096
-"""Characters of a text that ``matches`` looks at, so that no event can keep it busy."""
-
 DENIED_IDS = ("context", "consentManagement", "deniedConsentIds")
 PREFERENCES = ("context", "consent", "categoryPreferences")
 
 
 def _expression(written: str) -> str:
-    if reason := refusal(written):
+    if reason := refusal(written, 0):
         raise PydanticCustomError("expression", "{reason}", {"reason": reason})
     return written
 
@@ -198,8 +194,8 @@ def _of_path(steps: tuple[str, ...], condition: Condition) -> Test:
 
 def _of_value(condition: Condition) -> Callable[[Any], bool]:
     if condition.matches is not None:
-        search = regex.compile(condition.matches, regex.VERSION0).search
-        return lambda value: type(value) is str and search(value[:LONGEST_MATCHED]) is not None
+        found = finder(condition.matches)
+        return lambda value: type(value) is str and found(value)
     wanted = _wanted(condition)
     if wanted is None:
         return _of_number(condition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -9,21 +10,19 @@ import regex
 
 from streamproc.events import Finding
 from streamproc.rules.language import Rule
+from streamproc.rules.regexes import finder
 
 __all__ = ["Narrowing"]
 
 CLOSE_BY = 50
 """Code points before and after a finding in which words are looked for."""
 
-LONGEST_MATCHED = 4_096
-"""Code points of a finding that an expression looks at, so that none can keep it busy."""
-
 
 class Narrowing(NamedTuple):
     """The tests of one rule; each None where it has none."""
 
     texts: frozenset[str] | None
-    matching: regex.Pattern[str] | None
+    matching: Callable[[str], bool] | None
     near: regex.Pattern[str] | None
     minimum_score: float
     maximum_score: float
@@ -35,7 +34,7 @@ class Narrowing(NamedTuple):
             return None
         return cls(
             frozenset(map(str.casefold, rule.texts)) if rule.texts else None,
-            regex.compile(rule.matching, regex.VERSION0) if rule.matching else None,
+            finder(rule.matching) if rule.matching else None,
             _words(rule.near) if rule.near else None,
             0.0 if rule.minimum_score is None else rule.minimum_score,
             1.0 if rule.maximum_score is None else rule.maximum_score,
@@ -56,7 +55,7 @@ class Narrowing(NamedTuple):
             found = unquote(found)
         if self.texts is not None and found.casefold() not in self.texts:
             return "texts"
-        if self.matching is not None and not self.matching.search(found[:LONGEST_MATCHED]):
+        if self.matching is not None and not self.matching(found):
             return "matching"
         if self.near is None:
             return None

@@ -30,7 +30,7 @@ from typing import Annotated, Final, NamedTuple
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from streamproc.rules.regexes import refusal
+from streamproc.rules.regexes import IGNORE_CASE, refusal
 
 __all__ = ["ANY", "ANY_DEPTH", "KEY", "FieldPath", "WrittenField", "WrittenPath", "letters_of"]
 
@@ -81,7 +81,7 @@ class FieldPath(NamedTuple):
         Raises:
             ValueError: The expression is refused (:mod:`.regexes`).
         """
-        if reason := refusal(expression):
+        if reason := refusal(expression, IGNORE_CASE):
             raise ValueError(reason)
         return cls((ANY_DEPTH, KEY + expression))
 

@@ -7,7 +7,7 @@ leaves a batch wholly in or not at all, and whoever comes next goes on from ther
 Tables that a sink keeps beside those of the events (:data:`~streamproc.warehouse.standard.SYSTEM`):
 
 ``streamproc_offsets``
-    By topic and partition, the next offset to load.
+    By topic and partition, the next offset to load, and the id of the topic that it is of.
 ``streamproc_messages``
     One line for every message id ever loaded: what the dedupe asks, and where to find a row again.
 ``streamproc_deletions``
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from streamproc.errors import RetryableError
 from streamproc.events import Deletion, Micros
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "START",
     "Advance",
     "Batch",
     "Deletion",
@@ -42,6 +43,7 @@ __all__ = [
     "Mode",
     "OffsetsMovedError",
     "Place",
+    "Position",
     "SchemaMovedError",
     "Sink",
 ]
@@ -57,14 +59,34 @@ class Place(NamedTuple):
     partition: int
 
 
-class Advance(NamedTuple):
-    """How a batch moves a partition: from the warehouse's offset to the next one to read.
+class Position(NamedTuple):
+    """How far a partition is loaded.
 
-    Gaps between the two are fine: a topic need not have a record at every offset.
+    A topic that is deleted and made anew has the same name and begins at offset 0 once more, but
+    has another id: an offset is one of the topic with ``topic_id`` and says nothing of others.
+
+    Attributes:
+        offset: The next to load.
+        topic_id: As Kafka writes it; None if it is not known, where brokers give topics none.
     """
 
-    expected: int
-    following: int
+    offset: int
+    topic_id: str | None = None
+
+
+START: Final = Position(0)
+"""Where a partition is that was never loaded."""
+
+
+class Advance(NamedTuple):
+    """How a batch moves a partition: from where the warehouse has it to the next record to read.
+
+    Gaps between the two are fine: a topic need not have a record at every offset. Where the topic
+    was made anew the offset may be less than before.
+    """
+
+    expected: Position
+    following: Position
 
 
 class Frame(Protocol):
@@ -160,8 +182,8 @@ class Sink(Protocol):
     def dialect(self) -> Dialect:
         """Return how names and types are written here."""
 
-    def offsets(self) -> Mapping[Place, int]:
-        """Return the next offset to load; a partition never loaded is left out.
+    def offsets(self) -> Mapping[Place, Position]:
+        """Return how far each partition is; one never loaded is left out.
 
         Raises:
             RetryableError: The warehouse is not there.
@@ -191,7 +213,7 @@ class Sink(Protocol):
     def load(self, batch: Batch) -> LoadResult:
         """Load ``batch`` in one transaction: offsets compared and set, then all that is in it.
 
-        A partition never loaded counts as being at offset 0. When this returns, the batch is
+        A partition never loaded counts as being at :data:`START`. When this returns, the batch is
         durable; when it raises, either nothing of it is there or (a connection lost at the end)
         all of it: the offsets say which.
 

@@ -63,6 +63,7 @@ SYSTEM: Final[Schema] = {
         "topic": Kind.STRING,
         "partition": Kind.INTEGER,
         "next_offset": Kind.INTEGER,
+        "topic_id": Kind.STRING,  # NULL where it is not known
     },
     "streamproc_messages": {
         "id": Kind.STRING,

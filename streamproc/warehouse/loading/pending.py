@@ -17,7 +17,7 @@ from streamproc.events import Deletion
 from streamproc.warehouse.loading.source import Fetched
 from streamproc.warehouse.loading.spool import Spooled
 from streamproc.warehouse.schema import Schema
-from streamproc.warehouse.sink import Advance, Place
+from streamproc.warehouse.sink import START, Advance, Place, Position
 
 __all__ = ["Chunk", "Gathered", "Limits", "Pending", "Sealed"]
 
@@ -91,10 +91,11 @@ class Sealed:
 
 @dataclass(slots=True)
 class Progress:
-    """One partition: the warehouse's offset, what was read since, whether it was all there is."""
+    """One partition: where the warehouse has it, what was read since, whether it was all there is."""
 
-    expected: int
+    expected: Position
     following: int
+    topic_id: str | None
     chunks: deque[Chunk] = field(default_factory=deque)
     gathered: Gathered | None = None
     at_end: bool = False
@@ -117,9 +118,9 @@ class Pending:
 
     # -- partitions -----------------------------------------------------------------------------
 
-    def start(self, place: Place, expected: int, following: int) -> None:
-        """Add a partition: the offset the warehouse has, and the one it is read from."""
-        self._partitions[place] = Progress(expected, following)
+    def start(self, place: Place, expected: Position, following: Position) -> None:
+        """Add a partition: where the warehouse has it, and from where it is read."""
+        self._partitions[place] = Progress(expected, *following)
 
     def drop(self, places: Iterable[Place]) -> list[Chunk]:
         """Forget partitions, and return the chunks that were read of them."""
@@ -139,6 +140,11 @@ class Pending:
         """Note that all there was has been read."""
         if place in self._partitions:
             self._partitions[place].at_end = True
+
+    def holds(self, place: Place) -> bool:
+        """Return whether anything of a partition waits."""
+        progress = self._partitions.get(place)
+        return progress is not None and bool(progress.chunks or progress.gathered)
 
     @property
     def caught_up(self) -> bool:
@@ -237,13 +243,7 @@ class Pending:
             else:
                 passed.add(chunk.place)
         following = {chunk.place: chunk.following for chunk in taken}
-        return Sealed(
-            taken,
-            {
-                place: Advance(self._partitions[place].expected, offset)
-                for place, offset in following.items()
-            },
-        )
+        return Sealed(taken, {place: self._advance(place, following[place]) for place in following})
 
     def loaded(self, sealed: Sealed) -> None:
         """Remove what the warehouse has; partitions that were dropped meanwhile are passed over."""
@@ -258,21 +258,26 @@ class Pending:
             progress.expected = advance.following
             self._discount(removed)
 
-    def is_in(self, sealed: Sealed, stored: Mapping[Place, int]) -> bool:
+    def is_in(self, sealed: Sealed, stored: Mapping[Place, Position]) -> bool:
         """Return whether the warehouse's offsets say that it has a batch."""
         return bool(sealed.advances) and all(
-            stored.get(place, 0) == advance.following for place, advance in sealed.advances.items()
+            stored.get(place, START) == advance.following
+            for place, advance in sealed.advances.items()
         )
 
-    def moved(self, stored: Mapping[Place, int]) -> list[Place]:
+    def moved(self, stored: Mapping[Place, Position]) -> list[Place]:
         """Return the partitions that are elsewhere in the warehouse than is thought here."""
         return [
             place
             for place, progress in self._partitions.items()
-            if stored.get(place, 0) != progress.expected
+            if stored.get(place, START) != progress.expected
         ]
 
     # -------------------------------------------------------------------------------------------
+
+    def _advance(self, place: Place, following: int) -> Advance:
+        progress = self._partitions[place]
+        return Advance(progress.expected, Position(following, progress.topic_id))
 
     def _gathered_in(self, place: Place) -> int:
         progress = self._partitions.get(place)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from streamproc.events import DeadLetter, Micros
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.schema import AddColumns, Change, CreateTable, Schema, Widen
-from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Sink
+from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position, Sink
 
 __all__ = ["LoadPlan", "NoDeadLetters", "PlanningSink"]
 
@@ -61,8 +61,8 @@ class PlanningSink:
         """Return how names and types are written there."""
         return self._sink.dialect
 
-    def offsets(self) -> Mapping[Place, int]:
-        """Return the next offset to load."""
+    def offsets(self) -> Mapping[Place, Position]:
+        """Return how far each partition is."""
         return self._sink.offsets()
 
     def schema(self) -> Schema:

@@ -1,4 +1,18 @@
-"""Where a loader begins to read its partitions."""
+"""Where a loader begins to read its partitions.
+
+The warehouse's offsets are those of one topic, whose id it keeps with them. Another id is another
+topic of the same name: it is read from its beginning, and what the warehouse has already (because
+it was published again, say) is left out by ``message_id``. While the topic is exchanged, loaders go
+about it like this, however many there are:
+
+- One that was reading goes on at its old offset in the new topic, for the seconds until it is told
+  (:mod:`~streamproc.warehouse.loading.topic_ids`); what it loads counts as of the old id. Then it
+  loads what it has, and begins anew.
+- One that starts, or is given the partition, finds the old id and begins anew at once.
+- Offset and id are compared and set together. So of two that have a partition, the second to load
+  is told that it has moved, drops what it has read, and looks again; never is an offset of the one
+  topic taken for one of the other.
+"""
 
 from __future__ import annotations
 
@@ -15,29 +29,55 @@ from confluent_kafka import (
 )
 
 from streamproc.errors import RetryableError
-from streamproc.warehouse.sink import Place
+from streamproc.warehouse.sink import Place, Position
 
-__all__ = ["first_offsets", "partitions_of", "watermarks"]
+__all__ = ["first_positions", "is_of_another", "partitions_of", "watermarks"]
 
 log = structlog.get_logger()
 
 ASK_SECONDS: Final = 10.0
 
 
-def first_offsets(
-    consumer: Consumer, partitions: Mapping[Place, int | None]
-) -> Mapping[Place, int]:
-    """Return the first offset to read of each partition, and tell what cannot be read any more.
+def first_positions(
+    consumer: Consumer, topic_id: str | None, partitions: Mapping[Place, Position | None]
+) -> Mapping[Place, Position]:
+    """Return where to begin to read each partition, and tell what cannot be read any more.
 
     Args:
         consumer: To ask the brokers with.
-        partitions: With the warehouse's next offset; None for a partition never loaded.
+        topic_id: Of the topic that all of the partitions are of; None if it is not known.
+        partitions: With where the warehouse has them; None for a partition never loaded.
 
     Raises:
         RetryableError: The brokers do not say what there is.
     """
     there = watermarks(consumer, partitions)
-    return {place: _first(place, stored, *there[place]) for place, stored in partitions.items()}
+    renewed = [
+        place
+        for place, stored in partitions.items()
+        if stored is not None and is_of_another(stored, topic_id, there[place][1])
+    ]
+    if renewed:
+        numbers = sorted(place.partition for place in renewed)
+        told = "topic was made anew, reading it from its beginning"
+        log.warning(told, topic=renewed[0].topic, partitions=numbers)
+    return {
+        place: _first(place, None if place in renewed else stored, topic_id, there[place][0])
+        for place, stored in partitions.items()
+    }
+
+
+def is_of_another(stored: Position, topic_id: str | None, high: int) -> bool:
+    """Return whether a position is of another topic than the one that has its name now.
+
+    Args:
+        stored: The position.
+        topic_id: Of the topic there is; None if it is not known.
+        high: The offset after the partition's last.
+    """
+    if stored.topic_id is not None and topic_id is not None:
+        return stored.topic_id != topic_id
+    return stored.offset > high
 
 
 def partitions_of(consumer: Consumer, topic: str) -> list[Place]:
@@ -67,17 +107,13 @@ def watermarks(consumer: Consumer, places: Iterable[Place]) -> Mapping[Place, tu
     return {place: (low[place], high[place]) for place in places}
 
 
-def _first(place: Place, stored: int | None, low: int, high: int) -> int:
+def _first(place: Place, stored: Position | None, topic_id: str | None, low: int) -> Position:
     if stored is None:
-        return low
-    if stored < low:
-        log.error("rows expired before they were loaded", missing=low - stored, **place._asdict())
-        return low
-    if stored > high:
-        # Read it all: what the warehouse has already is left out by message_id.
-        log.error("topic was made anew, reading it from its beginning", **place._asdict())
-        return low
-    return stored
+        return Position(low, topic_id)
+    if stored.offset < low:
+        missing = low - stored.offset
+        log.error("rows expired before they were loaded", missing=missing, **place._asdict())
+    return Position(max(stored.offset, low), topic_id or stored.topic_id)
 
 
 def _ask(consumer: Consumer, places: list[Place], moment: int) -> dict[Place, int]:

@@ -19,7 +19,7 @@ from streamproc.warehouse.dialects import DUCKDB
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import Change, Schema, Widen
 from streamproc.warehouse.shape.arrow import reader
-from streamproc.warehouse.sink import Batch, Load, LoadResult, Place
+from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position
 from streamproc.warehouse.sql import ddl
 from streamproc.warehouse.sql.statements import DISCARDS, MESSAGES, WORK, Statement, Ways
 from streamproc.warehouse.sql.transaction import Target, check_schema, load_staged
@@ -111,8 +111,8 @@ class DuckDBSink:
         """Return how names and types are written here."""
         return DUCKDB
 
-    def offsets(self) -> Mapping[Place, int]:
-        """Return the next offset to load, by partition."""
+    def offsets(self) -> Mapping[Place, Position]:
+        """Return how far each partition is."""
         return ddl.to_offsets(self.fetch(ddl.offsets(DUCKDB)))
 
     def schema(self) -> Schema:

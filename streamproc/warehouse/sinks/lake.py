@@ -31,7 +31,7 @@ import orjson
 from streamproc.events import Micros
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import Schema
-from streamproc.warehouse.sink import Load, Place
+from streamproc.warehouse.sink import Load, Place, Position
 from streamproc.warehouse.sinks.lake_disk import Disk
 
 __all__ = ["FOLDER", "Commit", "Erased", "Log", "State"]
@@ -74,7 +74,7 @@ class Commit:
     number: int
     moves: Sequence[tuple[str, str]] = ()
     removes: Sequence[str] = ()
-    offsets: Mapping[Place, int] = field(default_factory=dict)
+    offsets: Mapping[Place, Position] = field(default_factory=dict)
     schema: Schema = field(default_factory=dict)
     erased: Mapping[str, Erased] = field(default_factory=dict, repr=False)
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class State:
     """The lake as of a commit."""
 
     number: int = 0
-    offsets: Mapping[Place, int] = field(default_factory=dict)
+    offsets: Mapping[Place, Position] = field(default_factory=dict)
     schema: Schema = field(default_factory=dict)
     erased: Mapping[str, Erased] = field(default_factory=dict, repr=False)
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -229,7 +229,7 @@ def _encoded(commit: Commit) -> bytes:
             "number": commit.number,
             "moves": commit.moves,
             "removes": commit.removes,
-            "offsets": [(*place, following) for place, following in commit.offsets.items()],
+            "offsets": [(*place, *position) for place, position in commit.offsets.items()],
             "schema": {table: dict(columns) for table, columns in commit.schema.items()},
             "erased": {token: list(erased) for token, erased in commit.erased.items()},
             "rows": dict(commit.rows),
@@ -244,7 +244,8 @@ def _decoded(data: bytes) -> Commit:
         said["number"],
         [(source, target) for source, target in said["moves"]],
         said["removes"],
-        {Place(topic, partition): following for topic, partition, following in said["offsets"]},
+        # Commits of earlier releases do not tell the topic's id.
+        {Place(topic, number): Position(*at) for topic, number, *at in said["offsets"]},
         {
             table: {name: Kind(kind) for name, kind in columns.items()}
             for table, columns in said["schema"].items()

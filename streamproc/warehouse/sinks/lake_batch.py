@@ -160,9 +160,9 @@ def _bring(loading: Loading, scratch: Scratch) -> None:
             scratch.keep(ways.staged(table), batch.frames[table])
         if table in loading.state.schema:
             scratch.make(table, loading.state.schema[table])
-    for (topic, partition), following in loading.state.offsets.items():
-        row = 'INSERT INTO "streamproc_offsets" VALUES (?, ?, ?)'
-        scratch.ask("read offsets", row, topic, partition, following)
+    for place, position in loading.state.offsets.items():
+        row = 'INSERT INTO "streamproc_offsets" VALUES (?, ?, ?, ?)'
+        scratch.ask("read offsets", row, *place, *position)
     _bring_messages(loading, scratch)
     _bring_deletions(loading, scratch)
     _bring_users(loading, scratch)

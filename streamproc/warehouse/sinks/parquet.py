@@ -30,7 +30,7 @@ from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.dialects import PARQUET
 from streamproc.warehouse.kinds import Kind, join
 from streamproc.warehouse.schema import AddColumns, Change, Columns, CreateTable, Schema, Widen
-from streamproc.warehouse.sink import Batch, Load, LoadResult, Place
+from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position
 from streamproc.warehouse.sinks.lake import Commit, Log, State
 from streamproc.warehouse.sinks.lake_batch import LEDGER, USERS_FILE, Loading, prepare, table_files
 from streamproc.warehouse.sinks.lake_disk import Disk
@@ -89,8 +89,8 @@ class ParquetSink:
         """Return how names and types are written here."""
         return PARQUET
 
-    def offsets(self) -> Mapping[Place, int]:
-        """Return the next offset to load, by partition."""
+    def offsets(self) -> Mapping[Place, Position]:
+        """Return how far each partition is."""
         return self._state().offsets
 
     def schema(self) -> Schema:

@@ -24,7 +24,7 @@ from streamproc.warehouse.dialects import POSTGRES
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import Change, CreateTable, Schema, Widen
 from streamproc.warehouse.shape.arrow import reader
-from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, SchemaMovedError
+from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position, SchemaMovedError
 from streamproc.warehouse.sql import ddl
 from streamproc.warehouse.sql.statements import DISCARDS, MESSAGES, WORK, Statement, Ways, lock
 from streamproc.warehouse.sql.transaction import Target, check_schema, load_staged
@@ -122,8 +122,8 @@ class PostgresSink:
                 self._execute(statement)
             self._index(MESSAGES)
 
-    def offsets(self) -> Mapping[Place, int]:
-        """Return the next offset to load, by partition."""
+    def offsets(self) -> Mapping[Place, Position]:
+        """Return how far each partition is."""
         with self._transaction():
             return ddl.to_offsets(self.fetch(ddl.offsets(POSTGRES)))
 

@@ -22,7 +22,7 @@ from streamproc.settings import Settings
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.dialects import SNOWFLAKE
 from streamproc.warehouse.schema import Change, Schema
-from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, SchemaMovedError
+from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position, SchemaMovedError
 from streamproc.warehouse.sinks import snowflake_stage as stage
 from streamproc.warehouse.sinks.snowflake_connection import Session, StatementError, check_settings
 from streamproc.warehouse.sinks.snowflake_stage import Attempt
@@ -87,8 +87,8 @@ class SnowflakeSink:
         """Return how names and types are written here."""
         return SNOWFLAKE
 
-    def offsets(self) -> Mapping[Place, int]:
-        """Return the next offset to load, by partition."""
+    def offsets(self) -> Mapping[Place, Position]:
+        """Return how far each partition is."""
         return ddl.to_offsets(self.fetch(ddl.offsets(SNOWFLAKE)))
 
     def schema(self) -> Schema:

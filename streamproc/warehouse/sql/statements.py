@@ -187,16 +187,25 @@ def seed(ways: Ways, places: Collection[Place]) -> Statement:
 
 def advance(ways: Ways, advances: Mapping[Place, Advance]) -> Statement:
     """Move the partitions that are where the batch expects them: all of them, or it is too late."""
-    names = ("partition", "expected", "following")
-    columns = {"topic": Kind.STRING, **dict.fromkeys(names, Kind.INTEGER)}
+    columns = {
+        "topic": Kind.STRING,
+        "partition": Kind.INTEGER,
+        "expected": Kind.INTEGER,
+        "expected_id": Kind.STRING,
+        "following": Kind.INTEGER,
+        "following_id": Kind.STRING,
+    }
+    # The ids too: of a topic made anew the same offset may be another record's.
     return ways.statement(
         "advance offsets",
-        'UPDATE "streamproc_offsets" SET "next_offset" = s."following"'
+        'UPDATE "streamproc_offsets"'
+        ' SET "next_offset" = s."following", "topic_id" = s."following_id"'
         f" FROM ({values(ways.dialect, columns, len(advances))}) s"
         ' WHERE "streamproc_offsets"."topic" = s."topic"'
         ' AND "streamproc_offsets"."partition" = s."partition"'
-        ' AND "streamproc_offsets"."next_offset" = s."expected"',
-        *(part for place, moved in advances.items() for part in (*place, *moved)),
+        ' AND "streamproc_offsets"."next_offset" = s."expected"'
+        ' AND "streamproc_offsets"."topic_id" IS NOT DISTINCT FROM s."expected_id"',
+        *(part for place, (one, two) in advances.items() for part in (*place, *one, *two)),
     )
 
 

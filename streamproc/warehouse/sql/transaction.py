@@ -122,7 +122,7 @@ def load_staged(batch: Batch, target: Target, runner: Runner) -> LoadResult:
 
 def _advance(batch: Batch, ways: Ways, runner: Runner) -> None:
     runner.run(sql.lock(ways))
-    new = [place for place, moved in batch.advances.items() if moved.expected == 0]
+    new = [place for place, moved in batch.advances.items() if moved.expected.offset == 0]
     if new:
         runner.run(sql.seed(ways, new))
     if batch.advances:
