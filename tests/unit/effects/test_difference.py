@@ -13,8 +13,9 @@ from streamproc.assemble import Assembly
 from streamproc.effects import difference as module
 from streamproc.effects.difference import Comparison, Difference, Turn
 from streamproc.effects.difference_report import difference_json, render_difference
+from streamproc.errors import EventError
 from streamproc.redact import Tokens
-from streamproc.rules import parse_ruleset
+from streamproc.rules import narrowing, parse_ruleset, regexes
 
 HEAD = """
 version: 1
@@ -175,6 +176,35 @@ def test_a_dead_letter_that_would_become_a_row_is_less_protected(compare: Compar
 
     assert difference.less
     assert list(difference.turns) == [Turn("dead letter", "row", "documents_too_deep")]
+
+
+def test_an_event_on_which_an_expression_does_not_end_is_no_row(
+    compare: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regexes, "SEARCH_SECONDS", 0.05)
+    when = r"when: {path: properties.price, matches: '(?:\p{Sc}|\p{Sc}{2})+$'}"
+    rule = f"{{name: asked, fields: ['**'], entity: NOTE, operator: redact, {when}}}"
+
+    difference = compare("", rule, {"properties": {"price": "€" * 200 + "x"}})
+
+    assert list(difference.turns) == [Turn("row", "dead letter", "expression_too_slow")]
+
+
+def test_so_is_one_with_a_finding_on_which_it_does_not_end(
+    compare: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finder(_written: str) -> Callable[[str], bool]:
+        def stall(_text: str) -> bool:
+            raise EventError("redact", "expression_too_slow")
+
+        return stall
+
+    monkeypatch.setattr(narrowing, "finder", finder)
+    rule = KEEP.replace("operator", "matching: jane, operator")
+
+    difference = compare("", rule, {"properties": {"ours": EMAIL}})
+
+    assert list(difference.turns) == [Turn("row", "dead letter", "expression_too_slow")]
 
 
 def test_what_is_no_event_is_counted_by_why(compare: Compare) -> None:

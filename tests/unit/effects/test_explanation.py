@@ -13,10 +13,11 @@ from rich.console import Console
 from streamproc.assemble import Assembly
 from streamproc.effects.explanation import Explained, Explainer, Explanation
 from streamproc.effects.explanation_report import explanation_json, render_explanation
+from streamproc.errors import EventError
 from streamproc.events import Micros, Origin, Record
 from streamproc.identity import View
 from streamproc.redact import Tokens
-from streamproc.rules import Ruleset, parse_ruleset
+from streamproc.rules import Ruleset, narrowing, parse_ruleset
 from streamproc.settings import Settings, TrackingPlanSettings, WorkerSettings
 
 EMAIL = "jane.roe@example.com"
@@ -208,6 +209,24 @@ def test_what_is_no_event(explain: Explain, body: Mapping[str, Any], by: str) ->
 
     assert explanation[1:4] == ("", "dead letter", by)
     assert explanation.fields == ()
+
+
+def test_an_event_on_which_an_expression_does_not_end(
+    assembly: Assembly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finder(_written: str) -> Callable[[str], bool]:
+        def stall(_text: str) -> bool:
+            raise EventError("redact", "expression_too_slow")
+
+        return stall
+
+    monkeypatch.setattr(narrowing, "finder", finder)
+    ours = RULES.replace("texts: [192.0.2.1]", "matching: '^192'")
+    explainer = Explainer(assembly.parts(parse_ruleset(ours, "rules.yaml")), Tokens(RING))
+
+    explanation = explainer.explain(record_of({"properties": {"by": "192.0.2.1"}}))
+
+    assert explanation[1:4] == ("track", "dead letter", "expression_too_slow")
 
 
 @pytest.mark.parametrize(

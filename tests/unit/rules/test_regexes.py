@@ -1,6 +1,8 @@
 import pytest
 
-from streamproc.rules.regexes import refusal
+from streamproc.errors import EventError
+from streamproc.rules import regexes
+from streamproc.rules.regexes import finder, refusal
 
 
 @pytest.mark.parametrize(
@@ -20,10 +22,26 @@ def test_an_honest_pattern_is_taken(written: str) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    [r"(a+)+$", r"(\w+\s*)*:", r"(x|x|xx)+y", r"(?:a|aa)+\b!", r"key=(\w|\w\w)+;"],
+    [
+        r"(a+)+$",
+        r"(\w+\s*)*:",
+        r"(x|x|xx)+y",
+        r"(?:a|aa)+\b!",
+        r"key=(\w|\w\w)+;",
+        r"(%+)+$",
+        r"(;\s*;*)+x",
+        r"to(?:~|~~)+$",
+    ],
 )
 def test_a_pattern_that_can_take_for_ever_is_refused(written: str) -> None:
     assert refusal(written) == "takes more than 0.1 s in a text of 1,000 characters"
+
+
+def test_a_pattern_is_tried_as_it_is_going_to_be_read() -> None:
+    lines = "(.*)*q"  # a dot that is no end of a line
+
+    assert refusal(lines) is None
+    assert refusal(lines, 0) is not None
 
 
 @pytest.mark.parametrize("written", ["", "a*", "(?:x|)", "(?=a)?"])
@@ -34,3 +52,21 @@ def test_a_pattern_that_matches_the_empty_text_is_refused(written: str) -> None:
 @pytest.mark.parametrize("written", ["(", "[a", r"[\K]", "(?P<x", "a)"])
 def test_what_is_no_expression_is_refused(written: str) -> None:
     assert str(refusal(written)).startswith("is no regular expression: ")
+
+
+STALLING = r"(?:\p{Sc}|\p{Sc}{2})+$"  # no text it is tried on is made of signs of currencies
+
+
+def test_a_search_that_does_not_end_makes_the_event_a_dead_letter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(regexes, "SEARCH_SECONDS", 0.05)
+    assert refusal(STALLING, 0) is None
+    found = finder(STALLING)
+
+    assert found("€€")
+    with pytest.raises(EventError) as raised:
+        found("€" * 200 + "x")
+    assert str(raised.value) == "redact: expression_too_slow"
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
