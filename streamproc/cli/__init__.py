@@ -110,7 +110,7 @@ class Main(LazyGroup):
         from streamproc.errors import ConfigError, RetryableError
 
         # Before NumPy is imported. The matrices of a language model of this size are small: threads
-        # that wait for each other over them take a sixth more processor time of `redact` where cores
+        # that wait for each other over them cost `redact` a sixth more processor time where cores
         # are free, and several times as long where they are not.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         try:
