@@ -1,6 +1,6 @@
 """The way of a batch, from records to rows, dead letters and links: pure, and readable from here.
 
-    decode → plan → survey → detect → redact → enrich → row
+    decode → plan → enrich → survey → detect → redact → identity → row
 
 One detector call serves the whole batch. What is wrong with one event makes it a dead letter and
 costs the others nothing: refused by a stage (:class:`~streamproc.errors.EventError`), or a fault of
@@ -19,6 +19,7 @@ import structlog
 from streamproc.deadletters import Seal, dead_letter
 from streamproc.decode import Limits, decode
 from streamproc.detect import Detector
+from streamproc.enrich import Enricher
 from streamproc.errors import EventError, RetryableError, Stage, place_of
 from streamproc.events import Dropped, Enriched, Identity, Link, Outcome, Record, Redacted
 from streamproc.identity import View, links_of
@@ -49,6 +50,8 @@ class Parts:
     """Fingerprint of rules, detectors and tracking plan together."""
     plan: TrackingPlan | None = None
     """Which events are planned; None where all are."""
+    enricher: Enricher | None = None
+    """What is read out of events before they are redacted; None for nothing."""
 
 
 class Result(NamedTuple):
@@ -108,12 +111,14 @@ class Pipeline:
 
     def _survey(self, record: Record) -> Survey | Dropped:
         event = decode(record, self._parts.limits)
-        if self._parts.plan is None:
-            return survey(event, self._parts.sites.of(event))
-        checked = check(event, self._parts.plan)
-        if isinstance(checked, Dropped):
-            return checked
-        return survey(checked, self._parts.sites.of(checked))
+        if self._parts.plan is not None:
+            checked = check(event, self._parts.plan)
+            if isinstance(checked, Dropped):
+                return checked
+            event = checked
+        if self._parts.enricher is not None:
+            event = self._parts.enricher.enrich(event)
+        return survey(event, self._parts.sites.of(event))
 
     def _search(self, surveyed: Sequence[Surveyed]) -> Sequence[Surveyed]:
         events = [item for item in surveyed if isinstance(item, Survey) and item.pending]
