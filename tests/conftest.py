@@ -9,6 +9,7 @@ those tests are skipped and the end of the run says so in a line; with
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -31,6 +32,15 @@ RUNNING = "STREAMPROC_TEST_KAFKA"
 REQUIRED = "STREAMPROC_TEST_REQUIRE_KAFKA"
 
 NO_KAFKA = pytest.StashKey[str]()
+
+
+def pytest_configure() -> None:
+    """Have the processes that tests start heed Ctrl-C, which tests send them.
+
+    A shell has what it runs in the background ignore it, and what that starts ignores it too.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
