@@ -33,7 +33,10 @@ replay: it corrects what earlier rulesets made, by the one that took over last.
 
 **Before the first publication** no worker that follows the topic processes anything; the first
 ruleset is in force from the beginning of every partition. So is every later one in partitions that
-did not exist when it was published.
+did not exist when it was published, and in a raw topic that is made anew under the same name: an
+activation says which topic its fences are of, by Kafka's id of it, and workers ask for the id
+whenever offsets of a partition begin, or fall. A topic of rules that is made anew, or loses
+records, stops every worker that follows it, with nothing committed.
 
 **Failures.** A record that is no statement is ignored, counted, and told once. A ruleset that a
 worker cannot use is told by it, and then not activated; were it activated nevertheless, that worker

@@ -19,6 +19,7 @@ import structlog
 from streamproc.errors import ConfigError, Problem, RetryableError
 from streamproc.events import Record
 from streamproc.kafka.control import LogReader, LogRecord
+from streamproc.kafka.topic_ids import TopicIds
 from streamproc.pipeline import Pipeline
 from streamproc.rollout.in_force import Part, records_of
 from streamproc.rollout.ledger import Ledger, Piece, Try
@@ -32,8 +33,10 @@ __all__ = ["Channel", "TopicRules"]
 
 log = structlog.get_logger()
 
+ASK_SECONDS: Final = 5.0
 FIRST_SECONDS: Final = 1.0
 """How often a worker that waits for the first ruleset of all looks again."""
+AGAIN_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class TopicRules:
         self._ignored = 0
         self._refused = 0
         self._longest_wait = 0.0
+        self._ids = TopicIds(channel.brokers)
         self._reader = LogReader(channel.brokers, channel.rules, self._take)
         topics = (channel.rules, channel.status)
         self._reporter = Reporter(channel.worker, channel.brokers, topics, self)
@@ -109,8 +113,9 @@ class TopicRules:
             ConfigError: A ruleset in force cannot be used here.
         """
         began = time.monotonic()
-        await self._settled()
         partition, first = records[0].origin.partition, records[0].origin.offset
+        await self._identified(partition, first)
+        await self._settled()
         following = records[-1].origin.offset + 1
         with self._lock:
             pieces = self._ledger.pieces(partition, first, following)
@@ -235,6 +240,25 @@ class TopicRules:
         self._waiting = [each for each in self._waiting if each[0] & undecided]
         return settled
 
+    async def _identified(self, partition: int, first: int) -> None:
+        """Have the ledger know which raw topic this is: asked when offsets begin, or fall."""
+        with self._lock:
+            known = self._partitions.get(partition, PartitionStatus()).offset
+        if known is not None and known <= first:
+            return
+        deadline = time.monotonic() + self._channel.patience_seconds
+        while True:
+            try:
+                found = await asyncio.to_thread(self._ids.ask, self._channel.raw, ASK_SECONDS)
+            except RetryableError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                break
+        with self._lock:
+            self._ledger.topic_id = found
+
     async def _settled(self) -> None:
         """Return when all tries that were begun before this call have an outcome."""
         patience = self._channel.patience_seconds
@@ -269,7 +293,9 @@ class TopicRules:
             return [self._ledger.rulesets[number] for number in newer if number not in given_up]
 
     def _published(self, piece: Piece) -> Published:
-        assert piece.ruleset is not None, "a worker starts when there is a first ruleset"
+        if piece.ruleset is None:
+            told = f"does not say which ruleset is in force at offset {piece.first}: records of it"
+            raise ConfigError(Problem(self._channel.rules, "", f"{told} were deleted"))
         return self._published_as(piece.ruleset)
 
     def _published_as(self, number: int) -> Published:

@@ -2,7 +2,8 @@
 
 A ruleset decides a record if it is the last one, in the order of the log, whose fence is at or
 before the record's offset. Fences of one partition need not rise: publishers know nothing of each
-other.
+other. Fences of a raw topic that was deleted since, and made anew under its name, lie before all
+that is in the new one.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Ledger:
 
     Attributes:
         topic: The raw topic; what is said of another one does not count.
+        topic_id: Which topic of that name there is now; None where that is not known, and then
+            all fences are taken for its own.
         rulesets: Every ruleset, by number.
         activations: What took over, in the order of the log.
         aborts: What came to nothing, in that order.
@@ -59,6 +62,7 @@ class Ledger:
     """
 
     topic: str
+    topic_id: str | None = None
     rulesets: dict[int, Published] = field(default_factory=dict)
     activations: list[Activate] = field(default_factory=list)
     aborts: list[Abort] = field(default_factory=list)
@@ -103,13 +107,13 @@ class Ledger:
     def in_force(self, partition: int, offset: int) -> int | None:
         """Return the number of the ruleset that decides a record; None before the first of all."""
         for activation in reversed(self.activations):
-            if activation.fence(partition) <= offset:
+            if self._fence(activation, partition) <= offset:
                 return activation.id
         return None
 
     def pieces(self, partition: int, first: int, following: int) -> Sequence[Piece]:
         """Return what decides the offsets from ``first`` to before ``following``, in order."""
-        fences = {each.fence(partition) for each in self.activations}
+        fences = {self._fence(each, partition) for each in self.activations}
         starts = [first, *sorted(fence for fence in fences if first < fence < following)]
         pieces: list[Piece] = []
         for start, end in zip(starts, [*starts[1:], following], strict=True):
@@ -118,6 +122,10 @@ class Ledger:
                 start = pieces.pop().first  # noqa: PLW2901 - grown by what follows it
             pieces.append(Piece(start, end, ruleset))
         return pieces
+
+    def _fence(self, activation: Activate, partition: int) -> int:
+        ids = {activation.topic_id, self.topic_id} - {None}
+        return 0 if len(ids) > 1 else activation.fence(partition)
 
     def _try_beside(self, statement: Shadow | ShadowEnd) -> bool:
         if isinstance(statement, Shadow):
@@ -137,9 +145,11 @@ class Ledger:
         return True
 
     def _activate(self, tried: Try, statement: Activate) -> bool:
-        if tried not in self._undecided or statement.topic != self.topic:
+        if tried not in self._undecided:
             return False
         del self._undecided[tried]
+        if statement.topic != self.topic:  # it is over, and nothing to those who read this one
+            return False
         self.activations.append(statement)
         return True
 

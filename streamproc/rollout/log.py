@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 from streamproc.errors import RetryableError
 from streamproc.events import Micros
 from streamproc.kafka.control import LogReader, LogRecord, LogWriter, end_offsets, lone_consumer
+from streamproc.kafka.topic_ids import TopicIds
 from streamproc.rollout.ledger import Ledger
 from streamproc.rollout.records import Statement, decode, encode
 from streamproc.settings import Settings
@@ -63,6 +64,7 @@ class RulesLog:
         self._raw = topics.raw
         self._read: queue.SimpleQueue[LogRecord] = queue.SimpleQueue()
         self._ends = lone_consumer(brokers, "fences")
+        self._ids = TopicIds(brokers)
         self._writer = LogWriter(brokers, topics.rules, ASK_SECONDS)
         self._reader = LogReader(brokers, topics.rules, self._read.put)
         self._reader.start()
@@ -89,12 +91,21 @@ class RulesLog:
         self._writer.append(*encode(statement, uuid.uuid4().hex))
         self.catch_up()
 
-    def fences(self) -> Mapping[str, int]:
-        """Return where each partition of the raw topic ends.
+    def identify(self) -> None:
+        """Have the ledger know which raw topic there is now.
 
         Raises:
             RetryableError: The brokers do not answer, or there is no such topic.
         """
+        self.ledger.topic_id = self._ids.ask(self._raw, ASK_SECONDS)
+
+    def fences(self) -> Mapping[str, int]:
+        """Return where each partition of the raw topic ends; the ledger knows which topic that is.
+
+        Raises:
+            RetryableError: The brokers do not answer, or there is no such topic.
+        """
+        self.identify()  # before: were it made anew meanwhile, no fence of it would be too high
         try:
             found = self._ends.list_topics(self._raw, timeout=ASK_SECONDS)
             partitions = sorted(found.topics[self._raw].partitions)

@@ -160,8 +160,10 @@ def _switch(log: RulesLog, tried: Try) -> Mapping[str, int] | None:
         raise RetryableError("another ruleset is being published")
     # The first of all is in force from the beginning: nobody has processed anything.
     fences = log.fences() if log.ledger.activations else {}
-    topic = log.ledger.topic
-    log.say(Activate(id=tried.id, attempt=tried.attempt, topic=topic, fences=fences))
+    topic, topic_id = log.ledger.topic, log.ledger.topic_id
+    log.say(
+        Activate(id=tried.id, attempt=tried.attempt, topic=topic, fences=fences, topic_id=topic_id)
+    )
     return fences if log.ledger.activated(tried) else None
 
 

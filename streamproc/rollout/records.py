@@ -81,6 +81,7 @@ class Activate(_Record):
         attempt: The try.
         topic: The raw topic that the offsets are of.
         fences: By partition, the first offset that it decides; 0 for partitions that are not named.
+        topic_id: Which topic of that name; None where the brokers could not tell.
     """
 
     type: Literal["activate"] = "activate"
@@ -88,6 +89,7 @@ class Activate(_Record):
     attempt: Number
     topic: str
     fences: Mapping[str, Offset]
+    topic_id: str | None = None
 
     def fence(self, partition: int) -> int:
         """Return the first offset of ``partition`` that the ruleset decides."""

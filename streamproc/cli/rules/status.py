@@ -32,6 +32,7 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
         heard = workers.listen()
         heard = workers.listen(LISTEN_SECONDS)
         log.catch_up()
+        log.identify()
     told = {
         "ruleset": log.ledger.latest,
         "undecided": [each.id for each in log.ledger.undecided],
