@@ -30,6 +30,7 @@ __all__ = [
     "ROW",
     "ROW_SCHEMA",
     "Codec",
+    "declared_codec",
     "decode_dead_letter",
     "decode_deletion",
     "decode_link",
@@ -95,7 +96,8 @@ def _declared(name: str) -> str:
     return shipped(f"schemas/{name}.avsc").read_text(encoding="utf-8")
 
 
-def _codec(name: str) -> Codec:
+def declared_codec(name: str) -> Codec:
+    """Return the codec of the schema ``schemas/<name>.avsc``."""
     canonical = _canonical(_declared(name))
     # fastavro writes the fingerprint in hexadecimal, least byte first: as it stands on the wire.
     print_ = bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
@@ -105,10 +107,10 @@ def _codec(name: str) -> Codec:
 ROW_SCHEMA: Final = _declared("row")
 """The schema of rows, as a registry gets it: with what its fields mean, defaults, logical types."""
 
-ROW: Final = _codec("row")
-DEAD_LETTER: Final = _codec("dead_letter")
-LINK: Final = _codec("link")
-DELETION: Final = _codec("deletion")
+ROW: Final = declared_codec("row")
+DEAD_LETTER: Final = declared_codec("dead_letter")
+LINK: Final = declared_codec("link")
+DELETION: Final = declared_codec("deletion")
 
 
 _read_usual: Final = RowReader(ROW.schema)
