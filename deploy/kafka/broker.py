@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import functools
 import hashlib
 import os
@@ -267,9 +268,11 @@ def _jars() -> Path:
     if maven is None:
         raise BrokerError("Maven, which brings Kafka's jars, is not installed")
     TARGET.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="partial-", dir=TARGET) as partial:
-        _fetch([maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies"], Path(partial))
-        with contextlib.suppress(FileExistsError):  # another process was quicker
+    with (TARGET / "lock").open("w") as lock, tempfile.TemporaryDirectory(dir=TARGET) as partial:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Maven's own store is for one process at a time
+        if not jars.exists():
+            command = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies"]
+            _fetch(command, Path(partial))
             (Path(partial) / "jars").rename(jars)
     return jars
 
