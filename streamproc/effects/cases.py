@@ -45,7 +45,13 @@ from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 
 from streamproc.errors import ConfigError
-from streamproc.rules.document import Document, Location, explained, read_text
+from streamproc.rules.document import (
+    Document,
+    Location,
+    explained,
+    read_text,
+    refuse_misnamed,
+)
 from streamproc.rules.operators import Statement
 from streamproc.rules.regexes import refusal
 
@@ -183,7 +189,11 @@ def case_files(ruleset: Path) -> list[Path]:
     """Return the files of cases of a ruleset, by its file: ``tests/*.yaml`` beside it.
 
     Without those that have the name of another ruleset beside it, which they are of.
+
+    Raises:
+        ConfigError: There are files whose cases would never run.
     """
+    refuse_misnamed(ruleset.parent / "tests")
     others = {file.name for file in ruleset.parent.glob("*.yaml") if file.name != ruleset.name}
     files = sorted((ruleset.parent / "tests").glob("*.yaml"))
     return [file for file in files if file.name not in others]

@@ -40,8 +40,11 @@ class Beside:
             raise ValueError("expected a file below the ruleset's folder, such as own_domains.txt")
         if self.folder is None:
             raise ValueError("there are no files beside this ruleset")
+        file = self.folder / name
+        if not file.resolve().is_relative_to(self.folder.resolve()):
+            raise ValueError(f"{name} is a link to a file elsewhere")
         try:
-            lines = read_text(self.folder / name).splitlines()
+            lines = read_text(file).splitlines()
         except ConfigError as error:
             raise ValueError(f"{name} {error.problems[0].message}") from None
         texts = frozenset(line.strip() for line in lines if not line.lstrip().startswith("#"))

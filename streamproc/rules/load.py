@@ -12,7 +12,13 @@ from streamproc.errors import ConfigError, Problem
 from streamproc.rules.beside import Beside
 from streamproc.rules.conditions import Condition
 from streamproc.rules.consistency import Remark, contradictions, namesakes, unsearched
-from streamproc.rules.document import Document, Location, explained, read_text
+from streamproc.rules.document import (
+    Document,
+    Location,
+    explained,
+    read_text,
+    refuse_misnamed,
+)
 from streamproc.rules.language import Rule, Ruleset
 from streamproc.rules.load_recognizers import Recognizers, load_recognizers
 from streamproc.rules.mending import without_broken
@@ -62,12 +68,13 @@ def ruleset_file(place: Path) -> Path:
     """Return the file of the ruleset of a folder, or ``place`` where that is a file.
 
     Raises:
-        ConfigError: The folder holds none, or several.
+        ConfigError: The folder holds none, or several, or one that would be passed over.
     """
     return _ruleset_file(place) if place.is_dir() else place
 
 
 def _ruleset_file(folder: Path) -> Path:
+    refuse_misnamed(folder)
     files = sorted(folder.glob("*.yaml"))
     if len(files) != 1:
         found = ", ".join(file.name for file in files) or "none"

@@ -12,7 +12,13 @@ from pydantic import ValidationError
 
 from streamproc.detect.definitions import Custom, Definition, Predefined, WrittenPattern
 from streamproc.errors import ConfigError, Problem
-from streamproc.rules.document import Document, Location, explained, read_text
+from streamproc.rules.document import (
+    Document,
+    Location,
+    explained,
+    read_text,
+    refuse_misnamed,
+)
 from streamproc.rules.operators import Statement
 from streamproc.rules.presidio import PREDEFINED
 from streamproc.rules.recognizers import (
@@ -59,9 +65,7 @@ def load_recognizers(*folders: Path) -> Recognizers:
     """
     files: dict[str, Path] = {}
     for folder in folders:
-        if misnamed := sorted(folder.glob("*.yml")):
-            problems = (Problem(str(file), "", "expected a name in .yaml") for file in misnamed)
-            raise ConfigError(*problems)
+        refuse_misnamed(folder)
         for file in sorted(folder.glob("*.yaml")):
             files.setdefault(file.stem, file)
     return parse_recognizers({file: read_text(file) for file in files.values()})

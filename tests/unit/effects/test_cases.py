@@ -130,3 +130,11 @@ def test_cases_are_beside_their_ruleset(tmp_path: Path) -> None:
 )
 def test_what_is_at_a_path(path: str, value: object) -> None:
     assert value_at({"a": {"b": [1, [2]]}}, path) == value
+
+
+def test_cases_in_yml_are_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "more.yml").write_text(case("{dead: a}"), encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"more\.yml: expected a name in \.yaml"):
+        case_files(tmp_path / "rules.yaml")

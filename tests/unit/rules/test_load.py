@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,64 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"name: \xe9")
     with pytest.raises(ConfigError, match="is not UTF-8"):
         load_ruleset(tmp_path / "latin.yaml")
+
+
+def test_what_is_no_file_is_refused_unread(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "endless.yaml").symlink_to("/dev/zero")
+
+    for name in ("pipe.yaml", "endless.yaml"):
+        with pytest.raises(ConfigError, match=rf"{name}: cannot be read: Not a regular file"):
+            load_ruleset(tmp_path / name)
+
+
+def test_a_file_in_yml_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(SMALL, encoding="utf-8")
+    (tmp_path / "stricter.yml").write_text(SMALL, encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"stricter\.yml: expected a name in \.yaml"):
+        load_ruleset(tmp_path)
+
+
+LISTED = SMALL.replace("entity: EMAIL_ADDRESS", "entities: [EMAIL_ADDRESS]") + (
+    "    texts: {file: lists/known.txt}\n"
+)
+
+
+@pytest.fixture(name="known")
+def _known(tmp_path: Path) -> Path:
+    (tmp_path / "rules.yaml").write_text(LISTED, encoding="utf-8")
+    (tmp_path / "lists").mkdir()
+    return tmp_path / "lists" / "known.txt"
+
+
+def test_a_list_as_windows_writes_it_is_read(known: Path) -> None:
+    known.write_bytes(b"\xef\xbb\xbfjane@example.com\r\n# ours\r\nroe@example.com\r\n")
+
+    (rule,) = load_ruleset(known.parent.parent).rules
+
+    assert set(rule.texts or ()) == {"jane@example.com", "roe@example.com"}
+
+
+def test_a_list_that_is_a_link_to_a_file_elsewhere_is_refused(
+    known: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "secrets.txt"
+    elsewhere.write_text("hunter2\n", encoding="utf-8")
+    known.symlink_to(elsewhere)
+
+    with pytest.raises(ConfigError, match=r"lists/known\.txt is a link to a file elsewhere"):
+        load_ruleset(known.parent.parent)
+
+
+def test_links_within_the_folder_are_followed_as_volumes_of_kubernetes_have_them(
+    known: Path,
+) -> None:
+    data = known.parent / "..data"
+    data.mkdir()
+    (data / "known.txt").write_text("jane@example.com\n", encoding="utf-8")
+    known.symlink_to(data / "known.txt")
+
+    (rule,) = load_ruleset(known.parent.parent).rules
+
+    assert set(rule.texts or ()) == {"jane@example.com"}
