@@ -6,6 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Tests run on several cores, each part with brokers and servers of its own: many only wait for one.
+# Neighbours stay together, for what they share, until a core that is done steals from another.
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist
+
 # Labelled data that `make eval` measures on; none is part of the repository.
 DATA ?= ../shared/data
 
@@ -36,10 +40,10 @@ check: $(READY) ## Format, lint, imports, types, and the quick tests: about a mi
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/pytest tests/unit tests/property tests/golden tests/docs
+	$(PYTEST) worksteal tests/unit tests/property tests/golden tests/docs
 
 test: check ## Everything, on the embedded broker and on real Kafka where it can be had.
-	$(BIN)/pytest tests/parity tests/integration tests/faults
+	$(PYTEST) worksteal tests/parity tests/integration tests/faults
 
 # What is for others runs in their tools, each with an environment of its own.
 deploy/dbt/.venv/.ready: deploy/dbt/requirements.txt
@@ -58,7 +62,7 @@ deploy/airflow/.venv/.ready: deploy/airflow/requirements.txt deploy/airflow/pypr
 
 downstream: $(READY) deploy/dbt/.venv/.ready deploy/airflow/.venv/.ready ## dbt, Airflow and LookML on what streamproc loads.
 	cd deploy/airflow && .venv/bin/mypy
-	STREAMPROC_TEST_REQUIRE_DBT=1 STREAMPROC_TEST_REQUIRE_AIRFLOW=1 $(BIN)/pytest tests/downstream
+	STREAMPROC_TEST_REQUIRE_DBT=1 STREAMPROC_TEST_REQUIRE_AIRFLOW=1 $(PYTEST) loadfile tests/downstream
 
 faults: $(READY) ## The long fault tests: a worker killed ten times, loaders at every point they pass.
 	STREAMPROC_TEST_FAULT_EVENTS=50000 STREAMPROC_TEST_FAULT_KILLS=10 \
