@@ -18,7 +18,7 @@ from streamproc.rules.language import SEARCHABLE, STEPS, Ruleset
 from streamproc.rules.load_recognizers import Recognizers
 from streamproc.rules.operators import OPERATORS
 
-__all__ = ["ruleset_schema"]
+__all__ = ["ruleset_schema", "tidied"]
 
 GROUP: Final = "^[a-z][a-z0-9_]{0,63}$"
 
@@ -56,8 +56,8 @@ def ruleset_schema(recognizers: Recognizers) -> dict[str, Any]:
         **made,
         "$defs": {name: definitions[name] for name in sorted(definitions)},
     }
-    tidied: dict[str, Any] = _tidied(schema)
-    return tidied
+    ordered: dict[str, Any] = tidied(schema)
+    return ordered
 
 
 class _Generator(GenerateJsonSchema):
@@ -120,14 +120,14 @@ def _patterns(patterns: Iterable[str]) -> list[dict[str, str]]:
     return [{"type": "string", "pattern": pattern} for pattern in patterns]
 
 
-def _tidied(value: Any, *, names: bool = False) -> Any:
+def tidied(value: Any, *, names: bool = False) -> Any:
     """Return ``value`` without noise; ``names`` says that its keys are not JSON Schema's own."""
     if isinstance(value, list):
-        return [_tidied(each) for each in value]
+        return [tidied(each) for each in value]
     if not isinstance(value, dict):
         return value
     return {
-        key: _tidied(each, names=key in {"properties", "$defs"} and not names)
+        key: tidied(each, names=key in {"properties", "$defs"} and not names)
         for key, each in value.items()
         if names or not (key in NOISE or (key, each) == ("default", None))
     }

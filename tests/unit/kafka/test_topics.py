@@ -22,8 +22,8 @@ def found(*topics: Found) -> dict[str, Found]:
 
 
 def test_topics_of_the_settings_names_those_about_rules_with_one_partition() -> None:
-    names = ("raw", "load", "dead", "links", "deletions", "rules", "status")
-    topics = {**dict(zip(names, "abcdefg", strict=True)), "partitions": 7}
+    names = ("raw", "load", "dead", "links", "attributes", "deletions", "rules", "status")
+    topics = {**dict(zip(names, "abcdefgh", strict=True)), "partitions": 7}
     settings = Settings(topics=TopicSettings.model_validate(topics))
 
     assert [(topic.name, topic.partitions) for topic in wanted(settings)] == [
@@ -32,8 +32,9 @@ def test_topics_of_the_settings_names_those_about_rules_with_one_partition() -> 
         ("c", 7),
         ("d", 7),
         ("e", 7),
-        ("f", 1),
+        ("f", 7),
         ("g", 1),
+        ("h", 1),
     ]
 
 
