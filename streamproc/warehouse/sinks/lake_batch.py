@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from streamproc.events import Micros
-from streamproc.warehouse.sink import Batch, Frame, Load, LoadResult
+from streamproc.warehouse.sink import Batch, Load, LoadResult
 from streamproc.warehouse.sinks.lake import FOLDER, Commit, Erased, State
 from streamproc.warehouse.sinks.lake_disk import Disk
-from streamproc.warehouse.sinks.lake_scratch import ARRIVING, DAY, DIALECT, Scratch
+from streamproc.warehouse.sinks.lake_files import Kept
+from streamproc.warehouse.sinks.lake_scratch import DAY, DIALECT, Scratch
 from streamproc.warehouse.sql import statements as sql
 from streamproc.warehouse.sql.ddl import system_statements
 from streamproc.warehouse.sql.expressions import iso
@@ -32,7 +33,7 @@ from streamproc.warehouse.sql.statements import (
     quoted,
 )
 from streamproc.warehouse.sql.transaction import Target, load_staged
-from streamproc.warehouse.standard import LOADED, ROW, SYSTEM, TABLES, USERS
+from streamproc.warehouse.standard import ROW, SYSTEM, TABLES, USERS
 
 __all__ = ["LEDGER", "USERS_FILE", "Loading", "prepare", "table_files"]
 
@@ -130,9 +131,7 @@ def prepare(loading: Loading, scratch: Scratch) -> tuple[Commit, LoadResult]:
     changes = Changes()
     # Before what is new has files.
     _take_away(loading, scratch, changes)
-    for table, frame in batch.frames.items():
-        if table not in (MESSAGES, USERS):
-            _write_events(loading, scratch, changes, (table, frame))
+    _write_events(loading, scratch, changes, _kept(loading, scratch))
     _write_messages(loading, scratch, changes, lines)
     _write_users(loading, scratch, changes)
     received_up_to = _received_up_to(loading, scratch)
@@ -271,24 +270,23 @@ def _rewrite(
         changes.add(table, -gone, [(staged, file)])
 
 
-def _write_events(
-    loading: Loading, scratch: Scratch, changes: Changes, part: tuple[str, Frame]
-) -> None:
-    """Write the rows of one table whose events are kept."""
-    table, frame = part
+def _kept(loading: Loading, scratch: Scratch) -> Kept:
+    """Return which rows of the batch's frames go in."""
     ways = loading.ways
-    source = ways.stage(table) if table in DECIDED else ARRIVING
-    query = (
-        f'SELECT {quoted(frame.columns)}, {ways.moment} AS "{LOADED}", {DAY} AS "date"'
-        f' FROM {source} WHERE "{ROW}" IN'
-        f' (SELECT "{ROW}" FROM {ways.stage(KEPT)} WHERE NOT "deleted")'
+    rows = scratch.numbers(
+        "find what is kept", f'SELECT "{ROW}" FROM {ways.stage(KEPT)} WHERE NOT "deleted"'
     )
-    if table in DECIDED:
-        files, rows = scratch.write_days(query, iso(ways.loaded_at))
-    else:
-        with scratch.arriving(frame):
-            files, rows = scratch.write_days(query, iso(ways.loaded_at))
-    changes.add(table, rows, list(_parts(f"table={table}", f"part-{loading.number:012d}", files)))
+    staged = loading.batch.frames[MESSAGES].rows if MESSAGES in loading.batch.frames else 0
+    return Kept(None if len(rows) == staged else rows, ways.loaded_at)
+
+
+def _write_events(loading: Loading, scratch: Scratch, changes: Changes, kept: Kept) -> None:
+    """Write the rows of the tables of events, and of discards, whose events are kept."""
+    for table, frame in loading.batch.frames.items():
+        if table not in (MESSAGES, USERS):
+            files, rows = scratch.write_frame(frame, kept)
+            moves = _parts(f"table={table}", f"part-{loading.number:012d}", files)
+            changes.add(table, rows, list(moves))
 
 
 def _write_messages(loading: Loading, scratch: Scratch, changes: Changes, before: int) -> None:

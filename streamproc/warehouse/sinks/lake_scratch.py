@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import Any, Final
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from streamproc.errors import RetryableError
@@ -22,10 +24,11 @@ from streamproc.warehouse.schema import Columns
 from streamproc.warehouse.shape.arrow import reader
 from streamproc.warehouse.sink import Frame
 from streamproc.warehouse.sinks.lake_disk import Disk
+from streamproc.warehouse.sinks.lake_files import Kept, write_days
 from streamproc.warehouse.sql.ddl import column_types
 from streamproc.warehouse.sql.statements import Parameter, Statement
 
-__all__ = ["ARRIVING", "DAY", "DIALECT", "Scratch"]
+__all__ = ["DAY", "DIALECT", "Scratch"]
 
 DIALECT: Final = replace(DUCKDB, types={**DUCKDB.types, Kind.JSON: "VARCHAR"}, digest=None)
 """DuckDB's, but for documents: files hold them as text, which every reader takes."""
@@ -76,12 +79,8 @@ class Scratch:
         self, name: str, sql: str, *parameters: Parameter | Sequence[str]
     ) -> Sequence[tuple[Any, ...]]:
         """Run ``sql``, called ``name`` if it fails, and return its rows."""
-        try:
+        with self._told(name):
             return self._connection.execute(sql, parameters).fetchall()
-        except (duckdb.Error, pa.ArrowException) as error:
-            # Their text may quote a row.
-            text = f"{self._disk.root} does not take the batch ({type(error).__name__}): {name}"
-            raise RetryableError(text) from None
 
     def make(self, table: str, columns: Columns) -> None:
         """Make an empty table."""
@@ -89,15 +88,9 @@ class Scratch:
 
     def keep(self, table: str, frame: Frame) -> None:
         """Keep the rows of ``frame`` as a table."""
-        with self.arriving(frame):
-            self.ask(f"keep {table}", f'CREATE TABLE "{table}" AS FROM {ARRIVING}')
-
-    @contextmanager
-    def arriving(self, frame: Frame) -> Iterator[None]:
-        """Have the rows of ``frame`` in :data:`ARRIVING`, to be read once."""
         self._connection.register(ARRIVING, reader(frame))
         try:
-            yield
+            self.ask(f"keep {table}", f'CREATE TABLE "{table}" AS FROM {ARRIVING}')
         finally:
             self._connection.unregister(ARRIVING)
 
@@ -164,6 +157,19 @@ class Scratch:
         ]
         return files, int(wrote[0][0])
 
+    def numbers(self, name: str, sql: str) -> npt.NDArray[np.int64]:
+        """Run ``sql``, called ``name`` if it fails, and return its one column."""
+        with self._told(name):
+            found = self._connection.execute(sql).fetchnumpy()
+        (column,) = found.values()
+        return np.asarray(column, np.int64)
+
+    def write_frame(self, frame: Frame, kept: Kept) -> tuple[list[tuple[str, str]], int]:
+        """Write the rows of ``frame`` that are kept as :meth:`write_days` does."""
+        stem = self._new("days")
+        with self._told("write frame"):
+            return write_days(self._disk, stem, frame, kept)
+
     def rewrite(self, file: str, query: str) -> tuple[str, int]:
         """Write ``query`` of the file's rows, there called f, into a new file."""
         return self.write(query.replace("FILES", FILES), self._paths([file]))
@@ -176,6 +182,15 @@ class Scratch:
         """Return the names of a file's columns."""
         said = self.ask("read columns", f"DESCRIBE SELECT * FROM {FILES}", self._paths([file]))
         return frozenset(name for name, *_ in said)
+
+    @contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (duckdb.Error, pa.ArrowException) as error:
+            # Their text may quote a row.
+            text = f"{self._disk.root} does not take the batch ({type(error).__name__}): {name}"
+            raise RetryableError(text) from None
 
     def _new(self, kind: str) -> str:
         self._written += 1
