@@ -29,7 +29,9 @@ __all__ = [
     "place_of",
 ]
 
-Stage: TypeAlias = Literal["decode", "plan", "detect", "redact", "enrich", "row", "publish", "load"]
+Stage: TypeAlias = Literal[
+    "decode", "plan", "detect", "redact", "enrich", "transform", "row", "publish", "load"
+]
 
 
 def place_of(error: BaseException) -> str:
