@@ -25,9 +25,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from math import isfinite
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from streamproc.rules.operators import Statement
@@ -40,6 +41,9 @@ Body: TypeAlias = Mapping[str, Any]
 Test: TypeAlias = Callable[[Body], bool]
 """Tells of an event's body, as it came, whether a condition holds."""
 
+SMALLEST, LARGEST = -(2**63), 2**64 - 1
+"""Whole numbers that an event can hold: those of 64 bits, signed or not."""
+
 DENIED_IDS = ("context", "consentManagement", "deniedConsentIds")
 PREFERENCES = ("context", "consent", "categoryPreferences")
 
@@ -50,9 +54,18 @@ def _expression(written: str) -> str:
     return written
 
 
-Scalar = bool | int | float | str
+def _scalar(written: object) -> object:
+    whole = isinstance(written, int) and SMALLEST <= written <= LARGEST
+    if whole or isinstance(written, str) or (isinstance(written, float) and isfinite(written)):
+        return written
+    raise PydanticCustomError(
+        "scalar", "expected a text, true, false, or a number of 64 bits; a date needs quotes"
+    )
+
+
+Scalar = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
 Scalars = Annotated[tuple[Scalar, ...], Field(min_length=1)]
-Number = Annotated[float, Field(strict=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Texts = Annotated[frozenset[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 Expression = Annotated[str, AfterValidator(_expression)]
 Conditions = Annotated[tuple["Condition", ...], Field(min_length=1)]

@@ -6,6 +6,7 @@ write a billion of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
@@ -32,6 +33,13 @@ READ: Final = frozenset(
     for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge", "value")
 )
 
+TEXT_KEYS: Final = frozenset(STANDARD + name for name in ("str", "merge", "value"))
+
+PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)|-?[0-9]*\.[0-9]*|[-+]?\.(?:inf|nan)", re.I)
+"""Numbers that are written as they are read. Others are mostly no numbers: the ZIP code 02134 would
+be 2134, the telephone number +15550100 would have no plus, the part number 12e5 would be 1200000,
+and none would ever equal the text it is meant to be."""
+
 
 class Fault(NamedTuple):
     """Something wrong: where by keys and indexes, where in the text, and what."""
@@ -42,7 +50,11 @@ class Fault(NamedTuple):
 
 
 def faults(root: Node) -> Iterator[Fault]:
-    """Yield keys that stand twice, tags that are not read, and aliases that grow without end."""
+    """Yield what no file can have, each with where it stands.
+
+    That is keys that stand twice or are no texts, tags that are not read, numbers that are not
+    written as they are read, and aliases that grow without end.
+    """
     yield from _swollen(root)
     deep = False
     for location, node in _walk(root):
@@ -51,8 +63,11 @@ def faults(root: Node) -> Iterator[Fault]:
             yield Fault(location[:3], node.start_mark, TOO_DEEP)
         if node.tag not in READ:
             yield Fault(location, node.start_mark, "expected no tag: what starts with ! is quoted")
-        if isinstance(node, MappingNode):
-            yield from _repeated(location, node)
+        elif isinstance(node, MappingNode):
+            yield from _of_keys(location, node)
+        elif isinstance(node, ScalarNode) and _misread(node):
+            told = "is read as another number than it shows: a text needs quotes"
+            yield Fault(location, node.start_mark, told)
 
 
 def scalars(root: Node, *, keys: bool = False) -> Iterator[tuple[Location, ScalarNode]]:
@@ -88,10 +103,15 @@ def _spelled(key: Node) -> str:
     return str(key.value) if isinstance(key, ScalarNode) else "?"
 
 
-def _repeated(location: Location, node: MappingNode) -> Iterator[Fault]:
+def _misread(node: ScalarNode) -> bool:
+    is_number = node.tag in {f"{STANDARD}int", f"{STANDARD}float"}
+    return is_number and not PLAIN_NUMBER.fullmatch(node.value)
+
+
+def _of_keys(location: Location, node: MappingNode) -> Iterator[Fault]:
     first: dict[tuple[str | None, str], Node] = {}
     for key, _ in node.value:
-        if not isinstance(key, ScalarNode):
+        if not isinstance(key, ScalarNode) or key.tag not in TEXT_KEYS:
             yield Fault(location, key.start_mark, "expected a text as key")
         elif (before := first.setdefault((key.tag, key.value), key)) is not key:
             told = f"stands here twice, the first time in line {before.start_mark.line + 1}"
