@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from streamproc.errors import ConfigError, Problem
 from streamproc.identity.language import IdentityConfig
+from streamproc.identity.sources import contradictions
 from streamproc.rules.document import Document, Location, explained, read_text
 
 __all__ = ["load_identity", "parse_identity"]
@@ -36,7 +37,7 @@ def parse_identity(text: str, source: str) -> IdentityConfig:
         config = IdentityConfig.model_validate(document.content)
     except ValidationError as error:
         raise ConfigError(*_in_order(document.problems(error, _explained))) from None
-    problems = _in_order(_namesakes(config, document))
+    problems = _in_order((*_namesakes(config, document), *_contradictions(config, document)))
     if problems:
         raise ConfigError(*problems)
     return config
@@ -52,6 +53,12 @@ def _namesakes(config: IdentityConfig, document: Document) -> Iterator[Problem]:
         if (first := seen.setdefault(trait.name, index)) != index:
             told = f"is the name of traits[{first}] too"
             yield document.problem(("identifiers", "traits", index, "name"), told)
+
+
+def _contradictions(config: IdentityConfig, document: Document) -> Iterator[Problem]:
+    traits = {trait.name: trait.fields for trait in config.identifiers.traits}
+    for location, told in contradictions(config.attributes, config.sources, config.export, traits):
+        yield document.problem(location, told)
 
 
 def _explained(item: Any) -> str:

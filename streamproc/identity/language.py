@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from streamproc.expected import ENTITY, NAME
+from streamproc.identity.sources import AttributesSection, ExportSection, SourcesSection
 from streamproc.rules import SEARCHABLE
 from streamproc.rules.document import nearest
 from streamproc.rules.operators import Statement
@@ -159,6 +160,13 @@ class IdentityConfig(Statement):
     identifiers: Identifiers = Field(default_factory=Identifiers)
     limits: Limits = Field(default_factory=Limits)
     accounts: Accounts = Field(default_factory=Accounts)
+    attributes: AttributesSection = {}  # noqa: RUF012 - frozen
+    """What the business knows that may enter events: by name, its type, or
+    `{type: string, personal: refuse}`."""
+    sources: SourcesSection = {}  # noqa: RUF012 - frozen
+    """Where that comes from; where sources differ, the first has precedence."""
+    export: ExportSection = {}  # noqa: RUF012 - frozen
+    """Tables that it is written back to."""
 
     @property
     def graph_fingerprint(self) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from streamproc.expected import NAME
 from streamproc.identity.attributes import ACCOUNT, USER_ID
 from streamproc.rules.document import Location, nearest
 from streamproc.rules.operators import Statement
@@ -42,7 +43,7 @@ SMALL: Final = r"^[a-z][a-z0-9_]{0,62}$"
 TABLE: Final = r"^[^.\s\x00]{1,63}(?:\.[^.\s\x00]{1,63})?$"
 
 AttributeName: TypeAlias = Annotated[str, Field(pattern=SMALL)]
-Name: TypeAlias = Annotated[str, Field(pattern=SMALL)]
+Name: TypeAlias = Annotated[str, Field(pattern=NAME)]
 Column: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
 Table: TypeAlias = Annotated[str, Field(pattern=TABLE)]
 Kind: TypeAlias = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
@@ -134,7 +135,13 @@ class Export(Statement):
 
 
 AttributesSection: TypeAlias = Annotated[
-    dict[AttributeName, Annotated[AllowedAttribute, BeforeValidator(_by_type)]],
+    dict[
+        AttributeName,
+        Annotated[
+            AllowedAttribute,
+            BeforeValidator(_by_type, json_schema_input_type=Kind | AllowedAttribute),
+        ],
+    ],
     Field(max_length=MOST_ATTRIBUTES),
 ]
 """What may enter events: by name, the type or `{type: …, personal: …}`."""
@@ -148,7 +155,7 @@ def contradictions(
     attributes: Mapping[str, AllowedAttribute],
     sources: Mapping[str, Source],
     exports: Mapping[str, Export],
-    traits: Collection[str],
+    traits: Mapping[str, Collection[tuple[str, ...]]],
 ) -> Iterator[tuple[Location, str]]:
     """Yield what the sections say of each other that cannot be, and where.
 
@@ -156,11 +163,14 @@ def contradictions(
         attributes: What is allowed.
         sources: Where it comes from.
         exports: What is written back.
-        traits: Names of the traits that ``identifiers`` has.
+        traits: Where events have the traits of ``identifiers``, by name.
     """
+    identifying = {keys for fields in traits.values() for keys in fields}
     for name in attributes:
         if name in RESERVED:
             yield ("attributes", name), "cannot be called so: the warehouse has such a column"
+        elif ("traits", name) in identifying:
+            yield ("attributes", name), "is a trait of identifiers: it cannot be an attribute too"
     for source, said in sources.items():
         if source == "cursor":
             yield ("sources", source), "cannot be called so"
