@@ -35,7 +35,7 @@ READ: Final = frozenset(
 
 TEXT_KEYS: Final = frozenset(STANDARD + name for name in ("str", "merge", "value"))
 
-PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)|-?[0-9]*\.[0-9]*|[-+]?\.(?:inf|nan)", re.I)
+PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)|-?[0-9]*\.[0-9]*|[-+]?\.(?i:inf|nan)")
 """Numbers that are written as they are read. Others are mostly no numbers: the ZIP code 02134 would
 be 2134, the telephone number +15550100 would have no plus, the part number 12e5 would be 1200000,
 and none would ever equal the text it is meant to be."""
