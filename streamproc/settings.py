@@ -214,7 +214,8 @@ class LoaderSettings(Section):
     spool_directory: Path | None = None
     """Where rows are spooled; the system's folder for temporary files when unset."""
     flatten_depth: Count = 4
-    """Levels of objects that become columns; deeper ones are kept as JSON."""
+    """Levels of objects that become columns; deeper ones are kept as JSON, and so are objects keyed
+    by ids: tokens, UUIDs."""
     columns: Count = 1_000
     """Most columns of a table (at most what the warehouse allows); the rest goes into one."""
     widen: bool = True

@@ -39,7 +39,10 @@ KEYS = """
     a A aB a_b 日本 select id name category channel ip context_a context traits 1st _row
     other_columns passed_ip groupId
 """
-keys = st.sampled_from(["", "a b", *KEYS.split()]) | st.text(max_size=2)
+IDS = """
+    tok_k1_abcdefghijklmnopabcdefghijklmnop 6fa459ea-ee8a-3ca4-894e-db77e160355e
+"""
+keys = st.sampled_from(["", "a b", *KEYS.split(), *IDS.split()]) | st.text(max_size=2)
 TEXTS = """
     2026-01-02 2026-02-30 2026-01-02T03:04:05Z 2026-01-02T03:04:05.123456Z 0000-01-01T00:00:00Z
     2026-02-30T00:00:00Z 2026-01-02T03:04:05+01:00 1 x é
@@ -77,7 +80,11 @@ bodies = st.fixed_dictionaries(
     },
 ).map(body_of)
 tame_values = st.recursive(
-    scalars, lambda below: st.dictionaries(st.sampled_from("abcd"), below, max_size=3), max_leaves=5
+    scalars,
+    lambda below: st.dictionaries(
+        st.sampled_from(["a", "b", "c", *IDS.split()]), below, max_size=3
+    ),
+    max_leaves=5,
 )
 tame = st.dictionaries(st.sampled_from(["a", "b", "c d", "cD", "e"]), tame_values, max_size=4)
 tame_bodies = st.fixed_dictionaries(

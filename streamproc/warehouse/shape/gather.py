@@ -10,19 +10,35 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, compress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from streamproc.warehouse.shape.names import ColumnPath, Naming
 from streamproc.warehouse.shape.series import Leaf, Mask, Numbers, Series
-from streamproc.warehouse.shape.tables import CONTEXT, FIELDS, PLAIN, Fields, is_blank, is_same
+from streamproc.warehouse.shape.tables import (
+    CONTEXT,
+    FIELDS,
+    PLAIN,
+    Fields,
+    has_id_key,
+    is_blank,
+    is_same,
+)
 
 __all__ = ["Area", "gather"]
 
 SCALARS: Final = frozenset({str, int, float, bool})
 EMPTY_IS_BLANK: Final = frozenset({type(None), str, list, dict})
 """Types whose only false values are the blank ones."""
+
+
+class Alike(NamedTuple):
+    """Objects with the same keys in the same order, and the numbers of their events."""
+
+    keys: tuple[str, ...]
+    objects: Sequence[dict[str, Any]]
+    rows: Numbers
 
 
 def leaf(rows: list[Numbers], values: list[Any], types: set[type]) -> Leaf:
@@ -40,38 +56,48 @@ def leaf(rows: list[Numbers], values: list[Any], types: set[type]) -> Leaf:
 def gather(
     objects: Sequence[dict[str, Any]], rows: Numbers, path: ColumnPath, depth: int
 ) -> Iterator[tuple[ColumnPath, Leaf]]:
-    """Yield what is below ``path`` in ``objects``: each path once, ``depth`` levels deep.
+    """Yield what is below ``path`` in ``objects``, ``depth`` levels deep: of each event once.
 
     Says what :func:`~streamproc.warehouse.shape.tables.leaves` says of each.
     """
-    for name, (pieces, values) in _by_key(objects, rows).items():
+    yield from _gather(_alike(objects, rows), path, depth)
+
+
+def _gather(
+    alike: Iterable[Alike], path: ColumnPath, depth: int
+) -> Iterator[tuple[ColumnPath, Leaf]]:
+    for name, (pieces, values) in _by_key(alike).items():
         below = (*path, name)
         types = set(map(type, values))
         if dict not in types or depth == 1:
             yield below, leaf(pieces, values, types)
-        elif len(types) == 1:
-            numbers = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
-            yield from gather(values, numbers, below, depth - 1)
-        else:
-            numbers = np.concatenate(pieces)
-            nested = np.fromiter((type(value) is dict for value in values), np.bool_)
-            others = list(compress(values, (~nested).tolist()))
-            yield below, leaf([numbers[~nested]], others, types - {dict})
-            inner = list(compress(values, nested.tolist()))
-            yield from gather(inner, numbers[nested], below, depth - 1)
+            continue
+        numbers = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+        is_object = None
+        if len(types) > 1:
+            is_object = np.fromiter((type(value) is dict for value in values), np.bool_)
+            others = list(compress(values, (~is_object).tolist()))
+            yield below, leaf([numbers[~is_object]], others, types - {dict})
+        inner = []
+        for each in _alike(*_only(values, numbers, is_object)):
+            if has_id_key(each.keys):
+                yield below, Leaf([each.rows], list(each.objects), {dict})
+            else:
+                inner.append(each)
+        yield from _gather(inner, below, depth - 1)
 
 
-def _by_key(
-    objects: Sequence[dict[str, Any]], rows: Numbers
-) -> dict[str, tuple[list[Numbers], list[Any]]]:
+def _only(values: list[Any], numbers: Numbers, keep: Mask | None) -> tuple[list[Any], Numbers]:
+    if keep is None:
+        return values, numbers
+    return list(compress(values, keep.tolist())), numbers[keep]
+
+
+def _by_key(alike: Iterable[Alike]) -> dict[str, tuple[list[Numbers], list[Any]]]:
     """Return the values of each key, with the numbers of the events that have it."""
     found: dict[str, tuple[list[Numbers], list[Any]]] = {}
-    for keys, places in _alike(objects):
-        if places is None:
-            alike, numbers = objects, rows
-        else:
-            alike, numbers = [objects[place] for place in places], rows[places]
-        end_to_end = list(chain.from_iterable(map(dict.values, alike)))
+    for keys, objects, numbers in alike:
+        end_to_end = list(chain.from_iterable(map(dict.values, objects)))
         for offset, key in enumerate(keys):
             values = end_to_end[offset :: len(keys)]
             if key in found:
@@ -83,17 +109,17 @@ def _by_key(
     return found
 
 
-def _alike(
-    objects: Sequence[dict[str, Any]],
-) -> Iterable[tuple[tuple[str, ...], list[int] | None]]:
-    """Return the places of objects with the same keys in the same order; None if all are alike."""
+def _alike(objects: Sequence[dict[str, Any]], rows: Numbers) -> Iterator[Alike]:
+    """Yield the objects with the same keys in the same order together."""
     keys = list(map(tuple, objects))
     if keys and keys.count(keys[0]) == len(keys):
-        return [(keys[0], None)]
+        yield Alike(keys[0], objects, rows)
+        return
     groups: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for place, these in enumerate(keys):
         groups[these].append(place)
-    return groups.items()
+    for these, places in groups.items():
+        yield Alike(these, [objects[place] for place in places], rows[places])
 
 
 class Area:

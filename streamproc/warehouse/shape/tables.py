@@ -18,7 +18,8 @@ Where two keys of one event ask for one column RudderStack drops one; here both 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from streamproc.events import Json
@@ -34,6 +35,7 @@ __all__ = [
     "Fields",
     "TableRow",
     "event_table",
+    "has_id_key",
     "has_user",
     "is_blank",
     "is_same",
@@ -75,6 +77,15 @@ FIELDS: Final[Mapping[str, Fields]] = {
     "alias": {**EVERY_FIELD, "previous_id": (("previousId",),)},
 }
 """By type, columns for single fields: the first of these places that has a plain value."""
+
+
+UUID_LENGTH: Final = 36
+ID: Final = re.compile(
+    r"(?:tok|enc)_[0-9A-Za-z]{1,16}_[a-p_]{32}"
+    r"|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+)
+"""What :mod:`streamproc.redact` puts in the place of a person's key, and UUIDs (RFC 9562); no part
+of either is shorter than :data:`UUID_LENGTH` characters."""
 
 
 class TableRow(NamedTuple):
@@ -138,12 +149,25 @@ def has_user(row: LoadedRow) -> bool:
 
 
 def leaves(value: Json, path: ColumnPath, depth: int) -> Iterator[tuple[ColumnPath, Json]]:
-    """Yield what becomes columns below ``path``, ``depth`` levels of objects deep."""
+    """Yield what becomes columns below ``path``, ``depth`` levels of objects deep.
+
+    An object below that is keyed by ids is a value, of the column that has its name.
+    """
     if isinstance(value, Mapping) and depth > 0:
         for key, below in value.items():
-            yield from leaves(below, (*path, key), depth - 1)
+            keyed_by_ids = isinstance(below, Mapping) and has_id_key(below)
+            yield from leaves(below, (*path, key), 0 if keyed_by_ids else depth - 1)
     elif not is_blank(value):
         yield path, value
+
+
+def has_id_key(keys: Iterable[str]) -> bool:
+    """Whether some key tells one thing from another of its kind, as a token does, or a UUID.
+
+    There is no end to such keys: as columns, 300 invitations that hold the role of each guest make
+    a table of 370.
+    """
+    return any(len(key) >= UUID_LENGTH and ID.search(key) is not None for key in keys)
 
 
 def is_blank(value: Json) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from streamproc.events import Micros, RedactedBody
+from streamproc.redact import Ciphers, KeyRing, Tokens
 from streamproc.warehouse.dialects import DUCKDB
 from streamproc.warehouse.rows import LoadedRow
 from streamproc.warehouse.shape.names import Naming
@@ -171,3 +172,24 @@ def test_u_0000_is_replaced_and_an_empty_id_is_null() -> None:
 
 def test_a_repr_holds_no_value() -> None:
     assert repr(tables_of("page", name="tok_k1_aa")["pages"]) == "TableRow(pages)"
+
+
+RING = KeyRing("k1", {"k1": bytes(32)})
+TOKEN = Tokens(RING).of_value("EMAIL_ADDRESS", "jane@example.com")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        TOKEN,
+        f"mailto:{TOKEN}",
+        Ciphers(RING).encrypted("jane@example.com"),
+        "6fa459ea-ee8a-3ca4-894e-db77e160355e",
+        "6FA459EA-EE8A-3CA4-894E-DB77E160355E",
+    ],
+)
+def test_an_object_keyed_by_ids_is_the_json_of_its_own_column(key: str) -> None:
+    roles = {"owner": "x", key: "editor"}
+    body: dict[str, Any] = {"event": "Invited", "properties": {"team": {"roles": roles, "size": 2}}}
+    values = tables_of("track", **body)["invited"].values
+    assert values == {"team_roles": roles, "team_size": 2}
