@@ -12,8 +12,11 @@ from weakref import WeakValueDictionary
 from streamproc.deadletters import sealer
 from streamproc.decode import Limits
 from streamproc.detect import Detector, NameModel, Recognition, key_words
+from streamproc.enrich.enricher import Enricher
 from streamproc.errors import ConfigError, Problem
 from streamproc.identity import View
+from streamproc.identity.config import load_identity
+from streamproc.identity.language import IdentityConfig
 from streamproc.pipeline import Parts, Pipeline
 from streamproc.redact import Ciphers, KeyRing, Memo, Redactor, ScopedSites, Tokens, parse_key_ring
 from streamproc.rules import Encrypt, Ruleset, load_ruleset
@@ -25,6 +28,7 @@ from streamproc.tracking import TrackingPlan, load_tracking_plan, with_annotated
 __all__ = [
     "Assembly",
     "load_ciphers",
+    "load_identity_config",
     "load_key_ring",
     "load_plan",
     "load_rules",
@@ -55,6 +59,15 @@ def load_plan(settings: Settings) -> TrackingPlan | None:
     """
     folder = settings.tracking_plan.directory
     return None if folder is None else load_tracking_plan(folder)
+
+
+def load_identity_config(settings: Settings) -> IdentityConfig:
+    """Return the identity configuration of the settings, or the shipped one.
+
+    Raises:
+        ConfigError: With every problem of the file.
+    """
+    return load_identity(settings.identity.file or shipped("rules/identity/default.yaml"))
 
 
 def load_key_ring(settings: Settings) -> KeyRing:
@@ -144,6 +157,8 @@ class Assembly:
         self._settings = settings
         self._seal = sealer(public_key) if public_key is not None else None
         self._plan = load_plan(settings)
+        enrichments = load_identity_config(settings).enrichments
+        self._enricher = Enricher(enrichments) if enrichments else None
         self._ring = ring
         self._view = view
         self._detectors: WeakValueDictionary[Recognition, Detector] = WeakValueDictionary()
@@ -165,7 +180,7 @@ class Assembly:
         """
         settings = self._settings
         detector = self._detector(ruleset)
-        fingerprint = _row_fingerprint(ruleset, detector.fingerprint, self._plan)
+        fingerprint = _row_fingerprint(ruleset, detector.fingerprint, self._plan, self._enricher)
         if self._plan is not None:
             ruleset = with_annotated(ruleset, self._plan.annotated)
         memo = Memo(settings.worker.memo_entries)
@@ -178,6 +193,7 @@ class Assembly:
             seal=self._seal,
             ruleset=fingerprint,
             plan=self._plan,
+            enricher=self._enricher,
         )
 
     def _detector(self, ruleset: Ruleset) -> Detector:
@@ -199,7 +215,9 @@ def row_fingerprint(settings: Settings, ruleset: Ruleset) -> str:
 
     recognition = _recognition(settings, ruleset)
     of_detector = fingerprint(recognition, build_recognizers(recognition))
-    return _row_fingerprint(ruleset, of_detector, load_plan(settings))
+    enrichments = load_identity_config(settings).enrichments
+    enricher = Enricher(enrichments) if enrichments else None
+    return _row_fingerprint(ruleset, of_detector, load_plan(settings), enricher)
 
 
 def _recognition(settings: Settings, ruleset: Ruleset) -> Recognition:
@@ -220,9 +238,12 @@ def _tokens(settings: Settings, ring: KeyRing, ruleset: Ruleset) -> Tokens:
     return Tokens(ring, load_subject_keys(settings, ring))
 
 
-def _row_fingerprint(ruleset: Ruleset, detector: str, plan: TrackingPlan | None) -> str:
+def _row_fingerprint(
+    ruleset: Ruleset, detector: str, plan: TrackingPlan | None, enricher: Enricher | None
+) -> str:
     # Rules alone do not say what a row went through: other recognizers find other things.
-    parts = [ruleset.fingerprint, detector, *([] if plan is None else [plan.fingerprint])]
+    beside = [each.fingerprint for each in (plan, enricher) if each is not None]
+    parts = [ruleset.fingerprint, detector, *beside]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -19,7 +19,7 @@ import structlog
 from streamproc.deadletters import Seal, dead_letter
 from streamproc.decode import Limits, decode
 from streamproc.detect import Detector
-from streamproc.enrich import Enricher
+from streamproc.enrich.enricher import Enricher
 from streamproc.errors import EventError, RetryableError, Stage, place_of
 from streamproc.events import Dropped, Enriched, Identity, Link, Outcome, Record, Redacted
 from streamproc.identity import View, links_of

@@ -52,7 +52,7 @@ class Enricher:
         """
         self.failed: Counter[str] = Counter()
         self._enrichments: list[_Enrichment] = []
-        parts = [repr(options)]
+        parts = [options.model_dump_json()]
         self._drops_user_agent = options.user_agent is not None and not options.user_agent.keep
         if options.user_agent is not None:
             agents = UserAgents()

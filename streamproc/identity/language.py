@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from streamproc.enrich.options import Options
 from streamproc.expected import ENTITY, NAME
 from streamproc.identity.sources import AttributesSection, ExportSection, SourcesSection
 from streamproc.rules import SEARCHABLE
@@ -167,6 +168,8 @@ class IdentityConfig(Statement):
     """Where that comes from; where sources differ, the first has precedence."""
     export: ExportSection = {}  # noqa: RUF012 - frozen
     """Tables that it is written back to."""
+    enrichments: Options = Field(default_factory=Options)
+    """What is read out of events before they are redacted."""
 
     @property
     def graph_fingerprint(self) -> str:

@@ -9,8 +9,8 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]
 
 from streamproc.decode import Limits, decode
-from streamproc.enrich import Enricher, Options
-from streamproc.enrich.options import GeoOptions, ReferrerOptions, UserAgentOptions
+from streamproc.enrich.enricher import Enricher
+from streamproc.enrich.options import GeoOptions, Options, ReferrerOptions, UserAgentOptions
 from streamproc.errors import ConfigError
 from streamproc.events import Event, Micros, Origin, Record
 
@@ -96,13 +96,13 @@ def test_a_user_agent_that_is_none_adds_nothing(agent: Any) -> None:
 def test_an_address_becomes_codes_of_country_and_region(
     places: Path, address: Any, expected: Any
 ) -> None:
-    made = enriched(Options(geo=GeoOptions(places)), {"ip": address})
+    made = enriched(Options(geo=GeoOptions(file=places)), {"ip": address})
     assert made.get("location") == expected
     assert made["ip"] == address
 
 
 def test_a_city_is_told_where_it_is_asked_for(places: Path) -> None:
-    made = enriched(Options(geo=GeoOptions(places, ("city",))), {"ip": "203.0.113.7"})
+    made = enriched(Options(geo=GeoOptions(file=places, fields=("city",))), {"ip": "203.0.113.7"})
     assert made["location"] == {"city": "Amsterdam"}
 
 
@@ -111,7 +111,7 @@ def test_a_database_that_is_missing_or_none_is_a_problem(tmp_path: Path) -> None
     wrong.write_text("not a database")
     for file, problem in ((tmp_path / "missing.mmdb", "cannot be read"), (wrong, "MaxMind")):
         with pytest.raises(ConfigError, match=problem):
-            Enricher(Options(geo=GeoOptions(file)))
+            Enricher(Options(geo=GeoOptions(file=file)))
 
 
 # -- campaigns ------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_a_url_that_is_none_or_hostile_adds_no_campaign(url: Any) -> None:
     ],
 )
 def test_a_referrer_has_a_kind(url: str, kind: str, name: str | None) -> None:
-    options = Options(referrer=ReferrerOptions(("example.net",)))
+    options = Options(referrer=ReferrerOptions(internal=("example.net",)))
     page = {"url": "https://www.example.com/here", "referrer": url}
     expected = {"type": kind} if name is None else {"type": kind, "name": name}
     assert enriched(options, {"page": page})["referrer"] == expected
@@ -188,7 +188,7 @@ def test_an_enrichment_that_fails_costs_its_fields_alone(
     writer.insert_network(IPSet(["203.0.113.0/24"]), {"country": "not an object"})
     odd = tmp_path / "odd.mmdb"
     writer.to_db_file(str(odd))
-    enricher = Enricher(Options(user_agent=UserAgentOptions(), geo=GeoOptions(odd)))
+    enricher = Enricher(Options(user_agent=UserAgentOptions(), geo=GeoOptions(file=odd)))
     for _ in range(3):
         made = enricher.enrich(event({"ip": "203.0.113.7", "userAgent": SAFARI}))
         assert made.body["context"].keys() == {"ip", "browser", "os", "device"}  # type: ignore[union-attr]
@@ -201,8 +201,8 @@ def test_options_and_data_are_told_apart_by_fingerprint(places: Path) -> None:
     some = [
         Options(),
         Options(campaign=True),
-        Options(geo=GeoOptions(places)),
-        Options(geo=GeoOptions(places, ("city",))),
+        Options(geo=GeoOptions(file=places)),
+        Options(geo=GeoOptions(file=places, fields=("city",))),
         Options(user_agent=UserAgentOptions()),
         Options(user_agent=UserAgentOptions(keep=True)),
     ]
