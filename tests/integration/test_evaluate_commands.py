@@ -1,21 +1,17 @@
-"""``streamproc scan`` and ``streamproc eval`` as processes."""
+"""``streamproc scan`` and ``streamproc eval``."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import run
 
 from streamproc.demo import generate
 from streamproc.demo.leaks import Finder
-from streamproc.settings import ENV_PREFIX
 from streamproc.shipped import shipped
 
 EMAIL = "jane.roe@example.com"
@@ -36,22 +32,7 @@ ENTITIES = {
 @pytest.fixture
 def environment(pytestconfig: pytest.Config) -> dict[str, str]:
     assert pytestconfig.cache
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
-    return kept | {"STREAMPROC_WORKER_DIRECTORY": str(pytestconfig.cache.mkdir("patterns"))}
-
-
-def run(
-    environment: Mapping[str, str], folder: Path, *arguments: str | Path, given: bytes = b""
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "streamproc", *map(str, arguments)],
-        input=given,
-        capture_output=True,
-        env=environment,
-        cwd=folder,
-        timeout=240,
-        check=False,
-    )
+    return {"STREAMPROC_WORKER_DIRECTORY": str(pytestconfig.cache.mkdir("patterns"))}
 
 
 def jsonl(*records: Any) -> bytes:

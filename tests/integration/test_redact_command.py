@@ -1,4 +1,4 @@
-"""``streamproc redact`` as a process."""
+"""``streamproc redact``, in this process, and as one where that makes a difference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import commands
 import pytest
+from commands import Done
 from redaction import RING
 
 from streamproc.redact import write_key_ring
@@ -29,24 +31,23 @@ def environment(tmp_path: Path, pytestconfig: pytest.Config) -> dict[str, str]:
     ring = tmp_path / "ring.json"
     ring.touch(mode=0o600)
     ring.write_text(write_key_ring(RING.active, RING.secrets))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
-    return kept | {
+    return {
         "STREAMPROC_KEYS_FILE": str(ring),
         "STREAMPROC_WORKER_DIRECTORY": str(pytestconfig.cache.mkdir("patterns")),
     }
 
 
-def run(
-    environment: Mapping[str, str], *arguments: str | Path, given: bytes = b""
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "streamproc", "redact", *map(str, arguments)],
-        input=given,
-        capture_output=True,
-        env=environment,
-        cwd=environment["STREAMPROC_WORKER_DIRECTORY"],
-        timeout=120,
-        check=False,
+def run(environment: Mapping[str, str], *arguments: str | Path, given: bytes = b"") -> Done:
+    folder = Path(environment["STREAMPROC_WORKER_DIRECTORY"])
+    return commands.run(environment, folder, "redact", *arguments, given=given)
+
+
+def process(environment: Mapping[str, str], *arguments: str) -> subprocess.Popen[bytes]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-m", "streamproc", "redact", *arguments]
+    return subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=pipe, env={**kept, **environment}
     )
 
 
@@ -143,19 +144,12 @@ def test_a_reader_that_has_enough_ends_it_quietly(
 ) -> None:
     file = tmp_path / "events.jsonl"
     file.write_bytes(jsonl(EVENT) * 5_000)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamproc", "redact", str(file)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-    )
-    assert process.stdout
-    assert process.stderr
-    assert process.stdout.readline()
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    process.stderr.close()
-    process.wait(60)
+    with process(environment, str(file)) as command:
+        assert command.stdout
+        assert command.stderr
+        assert command.stdout.readline()
+        command.stdout.close()
+        assert command.stderr.read() == b""
 
 
 def test_the_same_events_are_redacted_the_same_whatever_stands_beside_them(
@@ -171,8 +165,10 @@ def test_the_same_events_are_redacted_the_same_whatever_stands_beside_them(
         for number, (note, who) in enumerate(product(notes, (EMAIL, "Jane Doe", "192.0.2.7")))
     ]
     given = [json.dumps(event).encode() + b"\n" for event in events]
-    first = run({**environment, "PYTHONHASHSEED": "1"}, "--manifest", given=b"".join(given))
     other = b"".join(reversed(given * 60))
-    second = run({**environment, "PYTHONHASHSEED": "2"}, "--manifest", given=other)
-    assert first.stdout
-    assert second.stdout.splitlines()[-len(given) :] == first.stdout.splitlines()[::-1]
+    first, second = (
+        process({**environment, "PYTHONHASHSEED": seed}, "--manifest").communicate(stream, 120)[0]
+        for seed, stream in (("1", b"".join(given)), ("2", other))
+    )
+    assert first
+    assert second.splitlines()[-len(given) :] == first.splitlines()[::-1]

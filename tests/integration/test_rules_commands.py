@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import logging
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-import structlog
 from brokers import Broker
 from click.testing import CliRunner, Result
+from commands import logging_put_back
 from workplace import Workplace
 
 from streamproc.cli import main
 from streamproc.demo import Generated
 from streamproc.kafka.codecs import decode_row
-from streamproc.telemetry import QUIET, SILENT
 
 RULES = "version: 1\nname: own\nentities: [EMAIL_ADDRESS]\noperators: {default: %s}\n"
 CASE = """\
@@ -31,16 +27,9 @@ CASE = """\
 
 
 @pytest.fixture(autouse=True)
-def _logging_put_back() -> Iterator[None]:
-    """Commands that run in this process have its log lines written to an output that is closed."""
-    root = logging.getLogger()
-    before = root.handlers, root.level, sys.excepthook, threading.excepthook
-    yield
-    root.handlers, level, sys.excepthook, threading.excepthook = before
-    root.setLevel(level)
-    for name in (*QUIET, *SILENT):
-        logging.getLogger(name).setLevel(logging.NOTSET)
-    structlog.reset_defaults()
+def _own_logging() -> Iterator[None]:
+    with logging_put_back():
+        yield
 
 
 class Office(Workplace):

@@ -1,22 +1,20 @@
-"""``streamproc rules test``, ``explain`` and ``diff`` as processes."""
+"""``streamproc rules test``, ``explain`` and ``diff``."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import commands
 import pytest
 from brokers import Broker
+from commands import Done
 
 from streamproc.demo import generate
 from streamproc.demo.leaks import Finder
-from streamproc.settings import ENV_PREFIX
 from streamproc.shipped import shipped
 
 RULES = """\
@@ -38,22 +36,13 @@ CASE = """\
 @pytest.fixture
 def environment(pytestconfig: pytest.Config) -> dict[str, str]:
     assert pytestconfig.cache
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
-    return kept | {"STREAMPROC_WORKER_DIRECTORY": str(pytestconfig.cache.mkdir("patterns"))}
+    return {"STREAMPROC_WORKER_DIRECTORY": str(pytestconfig.cache.mkdir("patterns"))}
 
 
 def run(
     environment: Mapping[str, str], folder: Path, *arguments: str | Path, given: bytes = b""
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "streamproc", "rules", *map(str, arguments)],
-        input=given,
-        capture_output=True,
-        env=environment,
-        cwd=folder,
-        timeout=240,
-        check=False,
-    )
+) -> Done:
+    return commands.run(environment, folder, "rules", *arguments, given=given)
 
 
 def write(folder: Path, rules: str = RULES, cases: str | None = None) -> Path:
