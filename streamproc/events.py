@@ -242,7 +242,7 @@ class Enriched(NamedTuple):
     identity: Identity
 
 
-LinkKind: TypeAlias = Literal["identify", "alias", "trait", "group"]
+LinkKind: TypeAlias = Literal["identify", "alias", "trait", "trait_device", "group"]
 
 
 class Link(NamedTuple):
@@ -250,10 +250,12 @@ class Link(NamedTuple):
 
     ``identify`` links an anonymous id (``left``) to a user id (``right``); ``alias`` says that two
     ids are one person, and is written with the smaller token left; ``trait`` links the token of a
-    trait (``left``), whose name is ``name``, to a user id or, of an event without one, to an
-    anonymous id; ``group`` links a user id (``left``), or an anonymous id, to an account.
+    trait (``left``), whose name is ``name``, to a user id, and ``trait_device``, of an event
+    without one, to an anonymous id; ``group`` links a user id (``left``), or an anonymous id, to an
+    account.
 
-    ``cut`` takes the link back, for good: who unmerges two persons wants them to stay apart.
+    ``cut`` takes the link back, for good: who unmerges two persons wants them to stay apart. When
+    that was counts for nothing, so ``at`` is 0.
     """
 
     kind: LinkKind

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import orjson
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from streamproc.errors import EventError
-from streamproc.events import DeadLetter, Deletion, Link, Micros, Origin, Row
+from streamproc.events import DeadLetter, Deletion, Link, LinkKind, Micros, Origin, Row, Token
 from streamproc.kafka.row_reader import RowReader
 from streamproc.shipped import shipped
 from streamproc.warehouse.rows import LoadedRow
@@ -40,6 +40,7 @@ __all__ = [
     "encode_link",
     "encode_row",
     "link_key",
+    "parse_link_key",
     "row_codec",
 ]
 
@@ -250,21 +251,41 @@ def decode_dead_letter(value: bytes | None) -> DeadLetter:
 
 def encode_link(link: Link) -> bytes:
     """Return the message value of ``link``; its key is :func:`link_key`."""
-    return LINK.encode({"kind": link.kind, "left": link.left, "right": link.right})
+    return LINK.encode(link._asdict())
 
 
 def decode_link(value: bytes | None) -> Link:
     """Return the link in a message value.
 
     Raises:
-        EventError: ``load``, ``not_ours``.
+        EventError: ``load``, ``not_ours``; also where what it links is no tokens.
     """
-    return Link(**LINK.decode(value))
+    link = Link(**LINK.decode(value))
+    if not LINK_KEY.fullmatch(link_key(link)):
+        raise EventError("load", "not_ours")
+    return link
 
 
 def link_key(link: Link) -> bytes:
-    """Return the message key of ``link``: every link its own, so that compaction keeps them all."""
-    return f"{link.kind}:{link.left}:{link.right}".encode()
+    """Return the message key of ``link``: every link its own, so that compaction keeps them all.
+
+    One that is taken back has another key than the link itself: else who does not know yet that it
+    is would bring it back by stating it again.
+    """
+    return f"{link.kind}:{link.left}:{link.right}{':cut' * link.cut}".encode()
+
+
+def parse_link_key(key: bytes | None) -> Link:
+    """Return the link that a message's key names, without what the key does not say.
+
+    Raises:
+        EventError: ``load``, ``not_ours``.
+    """
+    found = LINK_KEY.fullmatch(key or b"")
+    if found is None:
+        raise EventError("load", "not_ours")
+    kind, left, right, cut = (part.decode() for part in found.groups(b""))
+    return Link(cast("LinkKind", kind), Token(left), Token(right), cut=bool(cut))
 
 
 def encode_deletion(deletion: Deletion) -> bytes:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from streamproc.errors import EventError
 from streamproc.events import (
     DeadLetter,
     Link,
+    LinkKind,
     ManifestEntry,
     Micros,
     Origin,
@@ -73,10 +76,23 @@ def test_a_dead_letter_comes_back_whole(letter: DeadLetter) -> None:
     assert codecs.decode_dead_letter(codecs.encode_dead_letter(letter)) == letter
 
 
-@given(st.sampled_from(["identify", "alias"]), tokens, tokens)
-def test_a_link_comes_back_whole(kind: str, left: Token, right: Token) -> None:
-    link = Link("identify" if kind == "identify" else "alias", left, right)
+linked = st.from_regex(r"\Atok_[0-9A-Za-z]{1,16}_[a-p]{32}\Z").map(Token)
+links = st.builds(
+    Link,
+    LinkKind,
+    kind=st.sampled_from(get_args(LinkKind)),
+    left=linked,
+    right=linked,
+    name=st.text(),
+    at=moments,
+    cut=st.booleans(),
+)
+
+
+@given(links)
+def test_a_link_comes_back_whole(link: Link) -> None:
     assert codecs.decode_link(codecs.encode_link(link)) == link
+    assert codecs.parse_link_key(codecs.link_key(link)) == link._replace(name="", at=Micros(0))
 
 
 def by_fastavro(message: bytes) -> LoadedRow | None:

@@ -131,8 +131,28 @@ def test_dead_letters_links_and_deletions_come_back() -> None:
     assert codecs.decode_deletion(codecs.encode_deletion(DELETION)) == DELETION
 
 
-def test_a_links_key_names_kind_and_both_tokens() -> None:
+def test_a_links_key_names_kind_and_both_tokens_and_whether_it_is_taken_back() -> None:
     assert codecs.link_key(LINK) == b"alias:tok_k1_aa:tok_k1_bb"
+    assert codecs.link_key(LINK._replace(cut=True)) == b"alias:tok_k1_aa:tok_k1_bb:cut"
+
+
+@pytest.mark.parametrize("link", [LINK, LINK._replace(cut=True, kind="trait_device")])
+def test_a_links_key_can_be_read(link: Link) -> None:
+    assert codecs.parse_link_key(codecs.link_key(link)) == link
+
+
+@pytest.mark.parametrize(
+    "key", [None, b"", b"alias:tok_k1_aa", b"alias:tok_k1_aa:jane", b"alias:tok_k1_a:tok_k1_b:c"]
+)
+def test_what_is_no_links_key_is_refused(key: bytes | None) -> None:
+    with pytest.raises(EventError, match="not_ours"):
+        codecs.parse_link_key(key)
+
+
+@pytest.mark.parametrize("left", ["", "jane@example.com", "tok_k1_" + "a" * 65, "tok_k1_a:b"])
+def test_a_link_of_what_is_no_token_is_refused(left: str) -> None:
+    with pytest.raises(EventError, match="not_ours"):
+        codecs.decode_link(codecs.encode_link(LINK._replace(left=Token(left))))
 
 
 def test_what_is_not_ours_is_refused() -> None:
