@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from streamproc.errors import RetryableError
 from streamproc.kafka.clients import client_config
 
-__all__ = ["REFUSED", "BatchProducer", "Outgoing"]
+__all__ = ["REFUSED", "BatchProducer", "Outgoing", "producer_config"]
 
 log = structlog.get_logger()
 
@@ -92,7 +92,7 @@ class BatchProducer:
 
     def __init__(self, brokers: str, role: str, delivery_timeout_seconds: float) -> None:
         """Make the producer; it connects when it has something to send."""
-        self._producer = Producer(_producer_config(brokers, role, delivery_timeout_seconds))
+        self._producer = Producer(producer_config(brokers, role, delivery_timeout_seconds))
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="kafka-delivery", daemon=True)
         self._thread.start()
@@ -134,7 +134,14 @@ class BatchProducer:
             self._producer.poll(POLL_SECONDS)
 
 
-def _producer_config(brokers: str, role: str, delivery_timeout_seconds: float) -> dict[str, Any]:
+def producer_config(brokers: str, role: str, delivery_timeout_seconds: float) -> dict[str, Any]:
+    """Return the configuration of an idempotent producer that loses nothing.
+
+    Args:
+        brokers: Comma-separated ``host:port``.
+        role: What the client is, as for :func:`~streamproc.kafka.clients.client_config`.
+        delivery_timeout_seconds: How long a message may take to be acknowledged.
+    """
     return client_config(brokers, role) | {
         "enable.idempotence": True,
         "acks": "all",

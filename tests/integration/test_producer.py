@@ -93,10 +93,10 @@ def test_more_than_the_client_s_queue_takes_waits_for_room(
     embedded: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = new_topic(embedded)
-    original: Callable[..., dict[str, object]] = module._producer_config
+    original: Callable[..., dict[str, object]] = module.producer_config
     monkeypatch.setattr(
         module,
-        "_producer_config",
+        "producer_config",
         lambda *options: {**original(*options), "queue.buffering.max.messages": 20},
     )
 
