@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
@@ -113,6 +114,12 @@ DEAD_LETTER: Final = declared_codec("dead_letter")
 LINK: Final = declared_codec("link")
 DELETION: Final = declared_codec("deletion")
 
+
+LINK_KEY: Final = re.compile(
+    rb"(identify|alias|trait|trait_device|group):(%(token)s):(%(token)s)(:cut)?"
+    % {b"token": rb"tok_[0-9A-Za-z]{1,16}_[0-9A-Za-z]{1,64}"}
+)
+"""A link's key. Tokens are kept as keys of identity state, so they are bounded here."""
 
 _read_usual: Final = RowReader(ROW.schema)
 
