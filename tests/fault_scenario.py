@@ -18,7 +18,7 @@ from streamproc.events import Deletion, EventType, Micros, Origin, Row, Times
 from streamproc.kafka.codecs import encode_deletion, encode_row
 from streamproc.settings import TopicSettings
 from streamproc.warehouse.loading.source import Happening
-from streamproc.warehouse.sink import Place
+from streamproc.warehouse.sink import Place, Position
 
 __all__ = [
     "BATCH_ROWS",
@@ -169,10 +169,10 @@ class LateSource(MemorySource):
         return super().poll(seconds)
 
 
-def ends(names: TopicSettings) -> Mapping[Place, int]:
+def ends(names: TopicSettings) -> Mapping[Place, Position]:
     """Return where each partition ends."""
     return {
-        place: len(topic.partitions[place.partition])
+        place: Position(len(topic.partitions[place.partition]))
         for topic in topics(names)
         for place in topic.places
     }

@@ -19,9 +19,9 @@ from streamproc.kafka.codecs import encode_row
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.loading.plan import NoDeadLetters
 from streamproc.warehouse.loading.session import Clock
-from streamproc.warehouse.loading.source import AtEnd, Fetched, Happening, Listener
+from streamproc.warehouse.loading.source import AtEnd, Expired, Fetched, Happening, Listener
 from streamproc.warehouse.schema import Change, Schema
-from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Sink
+from streamproc.warehouse.sink import START, Batch, Load, LoadResult, Place, Position, Sink
 
 __all__ = [
     "NOW",
@@ -141,9 +141,11 @@ class MemorySource:
         self._listener: Listener | None = None
         self._happening: list[Callable[[Listener], None]] = []
         self._ended: set[Place] = set()
+        self._expired: list[Place] = []
+        self.topic_id: str | None = None
         self.positions: dict[Place, int] = {}
         self.committed: dict[Place, int] = {}
-        self.begun: list[Mapping[Place, int | None]] = []
+        self.begun: list[Mapping[Place, Position | None]] = []
         self.paused = False
         self.pauses = 0
         self.assign(topic.places if places is None else places)
@@ -166,6 +168,14 @@ class MemorySource:
 
         self._happening.append(tell)
 
+    def make_anew(self, topic_id: str) -> None:
+        """Have the topic be another one, which is empty; members are told with the next polls."""
+        self.topic_id = topic_id
+        for partition in self._topic.partitions:
+            partition.clear()
+        self._expired = list(self.positions)
+        self.positions = {}
+
     def join(self, listener: Listener) -> None:
         self._listener = listener
 
@@ -173,6 +183,8 @@ class MemorySource:
         assert self._listener is not None
         while self._happening:
             self._happening.pop(0)(self._listener)
+        if self._expired:
+            return Expired(self._expired.pop())
         if not self.paused:
             for place, position in self.positions.items():
                 values = self._topic.partitions[place.partition]
@@ -186,12 +198,16 @@ class MemorySource:
         self._pass_time(seconds)
         return None
 
-    def begin(self, offsets: Mapping[Place, int | None]) -> Mapping[Place, int]:
-        self.begun.append(offsets)
-        first = {place: offset or 0 for place, offset in offsets.items()}
-        self.positions |= first
+    def begin(self, positions: Mapping[Place, Position | None]) -> Mapping[Place, Position]:
+        self.begun.append(positions)
+        first = {place: self._first(position) for place, position in positions.items()}
+        self.positions |= {place: position.offset for place, position in first.items()}
         self._ended.clear()
         return first
+
+    def _first(self, stored: Position | None) -> Position:
+        is_known = stored is not None and stored.topic_id in {None, self.topic_id}
+        return Position(stored.offset if stored and is_known else 0, self.topic_id)
 
     def pause(self) -> None:
         self.pauses += not self.paused
@@ -249,7 +265,7 @@ class FaultySink:
     def dialect(self) -> Dialect:
         return self.sink.dialect
 
-    def offsets(self) -> Mapping[Place, int]:
+    def offsets(self) -> Mapping[Place, Position]:
         return self._call("offsets", self.sink.offsets)
 
     def schema(self) -> Schema:

@@ -43,7 +43,7 @@ from streamproc.warehouse.loading.session import Parts, Progress, Session, Total
 from streamproc.warehouse.loading.source import Fetched, Happening, Listener
 from streamproc.warehouse.loading.spool import Spool
 from streamproc.warehouse.shape.frames import Framer, Shaping
-from streamproc.warehouse.sink import Batch, LoadResult, Place
+from streamproc.warehouse.sink import START, Batch, LoadResult, Place, Position
 from streamproc.warehouse.sinks.duckdb import DuckDBSink, open_duckdb
 
 __all__ = ["DAY", "Day", "Report", "simulate"]
@@ -172,9 +172,9 @@ class DaySource:
         is_there = number < self._day.rows and self._day.time_of(number) <= self._clock.seconds
         return (place, number) if is_there else None
 
-    def begin(self, offsets: Mapping[Place, int | None]) -> Mapping[Place, int]:
-        first = {place: offset or 0 for place, offset in offsets.items()}
-        self._positions |= first
+    def begin(self, positions: Mapping[Place, Position | None]) -> Mapping[Place, Position]:
+        first = {place: position or START for place, position in positions.items()}
+        self._positions |= {place: position.offset for place, position in first.items()}
         return first
 
     def pause(self) -> None:
@@ -321,7 +321,7 @@ def check(day: Day, sink: DuckDBSink, watch: Watch, totals: Totals) -> None:
         found = sink._connection.execute(counted).fetchone()
         assert found == (day.rows - again, day.rows - again), f"{table}: {found}"
     assert (totals.rows, totals.duplicates) == (day.rows - again, again)
-    assert sum(sink.offsets().values()) == day.rows
+    assert sum(position.offset for position in sink.offsets().values()) == day.rows
     assert watch.lag == 0, "not all was loaded"
     assert watch.memory <= day.memory_bytes + CHUNK_BYTES
     assert watch.files <= day.spool_bytes + CHUNK_BYTES

@@ -20,6 +20,7 @@ from streamproc.warehouse.sink import (
     Frame,
     LoadResult,
     Place,
+    Position,
     Sink,
 )
 from streamproc.warehouse.standard import BASE, EVERY, ROW, SYSTEM, TABLES, TRACK, USERS
@@ -70,7 +71,7 @@ def batch(events: Iterable[Event] = (), **options: Any) -> Batch:
     listed = list(events)
     moved: Mapping[int, tuple[int, int]] = options.pop("moved", {})
     given: dict[str, Any] = {
-        "advances": {Place(TOPIC, part): Advance(*moved[part]) for part in moved},
+        "advances": {Place(TOPIC, part): _advance(*moved[part]) for part in moved},
         "frames": frames(listed),
         "deletions": (),
         "mode": "dedupe",
@@ -79,6 +80,10 @@ def batch(events: Iterable[Event] = (), **options: Any) -> Batch:
         "loaded_at": Micros(NOW + HOUR),
     }
     return Batch(**(given | options))
+
+
+def _advance(expected: int, following: int) -> Advance:
+    return Advance(Position(expected), Position(following))
 
 
 def load(sink: Sink, events: Iterable[Event] = (), **options: Any) -> LoadResult:

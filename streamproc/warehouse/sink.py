@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "START",
+    "Access",
     "Advance",
     "Batch",
     "Deletion",
@@ -50,6 +51,9 @@ __all__ = [
 
 Mode: TypeAlias = Literal["dedupe", "merge", "append"]
 """What a row does whose message id is in the warehouse already: stay out, replace, come again."""
+
+Access: TypeAlias = Literal["load", "look"]
+"""What a sink is opened for: to load, or to look and touch nothing."""
 
 
 class Place(NamedTuple):

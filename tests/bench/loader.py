@@ -55,7 +55,7 @@ from streamproc.warehouse.loading.source import Fetched
 from streamproc.warehouse.loading.spool import Spool
 from streamproc.warehouse.schema import Columns
 from streamproc.warehouse.shape.frames import Framer, Shaping
-from streamproc.warehouse.sink import Place
+from streamproc.warehouse.sink import START, Place
 from streamproc.warehouse.sinks import open_sink
 
 RING = KeyRing("k1", {"k1": bytes(32)})
@@ -162,7 +162,7 @@ class Loading:
         loader = settings.loader
         self._spool = Spool(folder, loader.memory_bytes, loader.spool_bytes)
         self._intake = make_intake(settings, self._spool, NoDeadLetters())
-        self._intake.pending.start(PLACE, 0, 0)
+        self._intake.pending.start(PLACE, START, START)
         self._schema = self._sink.schema()
         self._offset = 0
 

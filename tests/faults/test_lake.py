@@ -12,10 +12,10 @@ import pytest
 from warehouse_batches import HOUR, NOW, TOPIC, Event, deletion, identify, load
 
 from streamproc.errors import RetryableError
-from streamproc.warehouse.sink import Place
+from streamproc.warehouse.sink import START, Place
 from streamproc.warehouse.sinks import lake, parquet
 from streamproc.warehouse.sinks.lake_disk import Disk
-from streamproc.warehouse.sinks.parquet import ParquetSink
+from streamproc.warehouse.sinks.parquet import open_lake
 
 OPERATIONS = frozenset(
     {"make_folder", "write", "link", "replace", "remove", "remove_tree", "sync", "lock", "unlock"}
@@ -93,8 +93,8 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def work(disk: Disk, number: int) -> None:
     """Load a batch if it is not loaded yet: like a loader, which asks the warehouse where it is."""
-    sink = ParquetSink(disk, WINDOW)
-    if sink.offsets().get(Place(TOPIC, 0), 0) == number:
+    sink = open_lake(disk, WINDOW)
+    if sink.offsets().get(Place(TOPIC, 0), START).offset == number:
         load(sink, moved={0: (number, number + 1)}, **BATCHES[number])
     sink.close()
 
@@ -116,7 +116,7 @@ def rows_twice(root: Path) -> list[tuple[Any, ...]]:
 
 
 def counted(root: Path) -> dict[str, int]:
-    sink = ParquetSink(Disk(root), WINDOW)
+    sink = open_lake(Disk(root), WINDOW)
     counts = dict(sink.counts())
     sink.close()
     return counts
@@ -156,7 +156,7 @@ def test_a_disk_that_fails_for_a_moment_is_told_and_the_batch_is_in_or_not(tmp_p
                 raise OSError(28, "No space left on device", self.path(name))
             super().sync(name)
 
-    sink = ParquetSink(disk := Failing(tmp_path), WINDOW)
+    sink = open_lake(disk := Failing(tmp_path), WINDOW)
     for number, ill in enumerate(["staging", "commits", "table=tracks"]):
         load(sink, [Event(f"fine-{number}")])
         disk.ill = ill

@@ -18,7 +18,7 @@ from streamproc.errors import RetryableError
 from streamproc.settings import LoaderSettings, Settings
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import Widen
-from streamproc.warehouse.sink import Place
+from streamproc.warehouse.sink import Place, Position
 from streamproc.warehouse.sinks.snowflake import SnowflakeSink, open_snowflake
 
 
@@ -67,9 +67,9 @@ def test_a_commit_answered_too_late_leaves_each_row_once(server: SnowflakeServer
     server.arm()
     with closing(opened(server)) as fresh:
         there = fresh.offsets()
-        assert there == ({Place(TOPIC, 0): 2} if how == "late" else {})
+        assert there == ({Place(TOPIC, 0): Position(2)} if how == "late" else {})
         if not there:
             fresh.load(made)
-        assert fresh.offsets() == {Place(TOPIC, 0): 2}
+        assert fresh.offsets() == {Place(TOPIC, 0): Position(2)}
     for table in ("TRACKS", "PAID", "STREAMPROC_MESSAGES"):
         assert server.rows("FAULTS", f'SELECT "ID" FROM "{table}" ORDER BY 1') == [("a",), ("b",)]

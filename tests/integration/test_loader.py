@@ -5,7 +5,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 from brokers import Broker
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
+from deleting import make_anew
 from loading import NOW, message, messages, row
 from processes import running, wait_until
 from structlog.testing import capture_logs
@@ -28,6 +29,7 @@ from streamproc.warehouse.loading.loader import CLOCK, LoaderOptions, Totals, pl
 from streamproc.warehouse.loading.status import find_status
 from streamproc.warehouse.sinks.duckdb import open_duckdb
 
+MADE_ANEW = "topic was made anew, reading it from its beginning"
 SESSION_SECONDS = 6  # the least that Kafka allows
 
 
@@ -43,6 +45,11 @@ class Workplace:
         return self.settings.loader.duckdb_file
 
     def publish(self, *records: tuple[bytes | None, bytes | None]) -> None:
+        self.broker.produce(self.settings.topics.load, records)
+
+    def publish_in_order(self, numbers: Iterable[int]) -> None:
+        """Publish rows to the first partition."""
+        records = [(*message(number), 0) for number in numbers]
         self.broker.produce(self.settings.topics.load, records)
 
     def changed(self, **loader: Any) -> Settings:
@@ -94,6 +101,17 @@ def workplace(broker: Broker, tmp_path: Path) -> Workplace:
     )
     kafka = KafkaSettings(brokers=broker.bootstrap, session_timeout_seconds=SESSION_SECONDS)
     return Workplace(broker, Settings(kafka=kafka, topics=broker.topics("loader"), loader=loader))
+
+
+@pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.kafka)])
+def anew(kafka: Broker, tmp_path: Path) -> Workplace:
+    """On real Kafka, whose topics can be deleted."""
+    loader = LoaderSettings(
+        group=kafka.group("loader"), duckdb_file=tmp_path / "warehouse.duckdb", batch_seconds=0.2
+    )
+    settings = KafkaSettings(brokers=kafka.bootstrap)
+    topics = kafka.topics("loader")
+    return Workplace(kafka, Settings(kafka=settings, topics=topics, loader=loader))
 
 
 @contextmanager
@@ -237,8 +255,51 @@ def test_a_topic_made_anew_is_read_from_its_beginning(workplace: Workplace) -> N
     workplace.broker.produce(topic, [(*message(number), 0) for number in range(30)])
     with capture_logs() as logs:
         assert workplace.catch_up() == Totals(rows=30)
-    assert "topic was made anew, reading it from its beginning" in {log["event"] for log in logs}
+    assert MADE_ANEW in {log["event"] for log in logs}
     assert workplace.offsets() == {0: 30}
+
+
+def test_a_topic_that_grew_past_the_offset_after_it_was_made_anew_is_read_whole(
+    anew: Workplace,
+) -> None:
+    anew.publish_in_order(range(10))
+    assert anew.catch_up().rows == 10
+    (before,) = anew.query("SELECT DISTINCT topic_id FROM streamproc_offsets WHERE topic <> ''")
+    make_anew(anew.broker, anew.settings.topics.load, 4)
+    anew.publish_in_order(range(5, 40))  # five of them again
+    assert find_status(anew.settings, CLOCK).lag_rows == 35
+    with capture_logs() as logs:
+        assert anew.catch_up() == Totals(rows=30, duplicates=5)
+    assert anew.ids() == {f"m-{number}" for number in range(40)}
+    told = [log for log in logs if log["event"] == MADE_ANEW]
+    assert [(log["partitions"], log["log_level"]) for log in told] == [([0], "warning")]
+    (after,) = anew.query("SELECT DISTINCT topic_id FROM streamproc_offsets WHERE next_offset = 35")
+    assert None not in {before, after}
+    assert before != after
+    assert anew.catch_up() == Totals()
+
+
+def test_a_running_loader_sees_that_a_topic_was_made_anew(anew: Workplace) -> None:
+    anew.publish_in_order(range(10))
+    with in_background(anew.settings) as totals, capture_logs() as logs:
+        wait_until(lambda: "partitions assigned" in {log["event"] for log in logs})
+        time.sleep(3)  # read, and loaded
+        make_anew(anew.broker, anew.settings.topics.load, 4)
+        anew.publish_in_order(range(10, 60))
+        wait_until(lambda: MADE_ANEW in {log["event"] for log in logs})
+        time.sleep(3)
+    assert anew.ids() == {f"m-{number}" for number in range(60)}
+    assert totals[0].rows == 60
+
+
+def test_offsets_that_are_of_no_known_topic_are_gone_on_from(anew: Workplace) -> None:
+    anew.publish_in_order(range(10))
+    anew.catch_up()
+    with sink_on(anew.settings) as other:
+        other.execute("ALTER TABLE streamproc_offsets DROP COLUMN topic_id")
+    anew.publish_in_order(range(10, 15))
+    assert anew.catch_up() == Totals(rows=5)
+    assert anew.query("SELECT count(topic_id) FROM streamproc_offsets") == [(1,)]
 
 
 @pytest.mark.kafka

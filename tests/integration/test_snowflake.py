@@ -21,7 +21,7 @@ from streamproc.events import Json, Micros
 from streamproc.settings import LoaderSettings, Settings
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import AddColumns, Change, CreateTable, Widen
-from streamproc.warehouse.sink import OffsetsMovedError, Place, SchemaMovedError
+from streamproc.warehouse.sink import OffsetsMovedError, Place, Position, SchemaMovedError
 from streamproc.warehouse.sinks import snowflake_stage
 from streamproc.warehouse.sinks.snowflake import SnowflakeSink, open_snowflake
 from streamproc.warehouse.standard import EVERY, TRACK
@@ -78,7 +78,7 @@ def test_an_event_is_in_its_tables_and_the_ledger_after_a_load(
     assert sink.schema() == {}
     events = [Event("a", fields={"total": 3}), Event("b", "page", None, fields={"path": "/"})]
     assert load(sink, events, moved={0: (0, 3), 2: (0, 9)})[:2] == (2, 0)
-    assert sink.offsets() == {Place(TOPIC, 0): 3, Place(TOPIC, 2): 9}
+    assert sink.offsets() == {Place(TOPIC, 0): Position(3), Place(TOPIC, 2): Position(9)}
     assert query('SELECT "ID", "TOTAL" FROM "PAID"') == [("a", 3)]
     assert query('SELECT "ID", "PATH" FROM "PAGES"') == [("b", "/")]
     counts = {"tracks": 1, "paid": 1, "pages": 1, "streamproc_messages": 2, "discards": 0}
@@ -204,7 +204,7 @@ def test_a_batch_that_expects_another_offset_changes_nothing(
     late = prepare(sink, batch([Event("b", "page")], moved={1: (0, 2), 0: moved}))
     with pytest.raises(OffsetsMovedError):
         sink.load(late)
-    assert sink.offsets() == {Place(TOPIC, 0): 3}
+    assert sink.offsets() == {Place(TOPIC, 0): Position(3)}
     assert sink.counts()["streamproc_messages"] == 1
     assert len(sink.loads(Micros(0))) == 1
 
@@ -496,7 +496,7 @@ def test_a_lost_session_is_followed_by_a_new_one(
     server.arm(Fault("session", matching="^SELECT"))
     with pytest.raises(RetryableError, match="390111"):
         sink.offsets()
-    assert sink.offsets() == {Place(TOPIC, 0): 1}
+    assert sink.offsets() == {Place(TOPIC, 0): Position(1)}
     assert len(server.logins()) == before + 1
 
 

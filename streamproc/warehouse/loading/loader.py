@@ -123,7 +123,7 @@ def run_loader(settings: Settings, options: LoaderOptions) -> Totals:
 
 
 def plan_load(settings: Settings, options: LoaderOptions) -> LoadPlan:
-    """Return what the next batch would do, and leave all as it is but for the loader's own tables.
+    """Return what the next batch would do, and leave all as it is.
 
     Raises:
         ConfigError: As :func:`run_loader`.
@@ -131,7 +131,10 @@ def plan_load(settings: Settings, options: LoaderOptions) -> LoadPlan:
     """
     plan, totals = LoadPlan(), Totals()
     options = replace(options, until="one batch")
-    with _desk(lambda: PlanningSink(open_sink(settings), plan)) as desk, _spool(settings) as spool:
+    with (
+        _desk(lambda: PlanningSink(open_sink(settings, "look"), plan)) as desk,
+        _spool(settings) as spool,
+    ):
         desk.ask(lambda _sink: None).result()
         with _sources(settings, group=None) as sources:
             dead = NoDeadLetters()

@@ -91,7 +91,7 @@ class Sealed:
 
 @dataclass(slots=True)
 class Progress:
-    """One partition: where the warehouse has it, what was read since, whether it was all there is."""
+    """One partition: where the warehouse has it, what was read since, whether that was all."""
 
     expected: Position
     following: int

@@ -11,7 +11,7 @@ to be asked of the warehouse. One question at a time:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import asdict, dataclass
@@ -27,7 +27,15 @@ from streamproc.warehouse.loading.intake import DeadLetters, Intake
 from streamproc.warehouse.loading.pending import Sealed
 from streamproc.warehouse.loading.source import AtEnd, Fetched, Source
 from streamproc.warehouse.schema import Schema
-from streamproc.warehouse.sink import Mode, OffsetsMovedError, Place, SchemaMovedError, Sink
+from streamproc.warehouse.sink import (
+    START,
+    Mode,
+    OffsetsMovedError,
+    Place,
+    Position,
+    SchemaMovedError,
+    Sink,
+)
 
 __all__ = ["Clock", "Parts", "Progress", "Session", "Terms", "Totals", "Until"]
 
@@ -118,7 +126,7 @@ class Terms:
 class View(NamedTuple):
     """The warehouse as a look finds it."""
 
-    offsets: Mapping[Place, int]
+    offsets: Mapping[Place, Position]
     schema: Schema
 
 
@@ -144,6 +152,7 @@ class Session:
         self._schema: Schema = {}
         self._joined: set[str] = set()
         self._unknown: set[Place] = set()
+        self._expired: set[Place] = set()
         self._unsure = False
         self._question: Question | None = None
         self._loading: Sealed | None = None
@@ -189,7 +198,7 @@ class Session:
         if self._question is not None and not lost and found & loading:
             wait_for([self._question.future], REVOKE_SECONDS)
             self._hear()
-        self._intake.drop(found)
+        self._forget(found)
         self._unknown -= found
         topics = sorted({place.topic for place in found})
         log.info("partitions revoked", topics=topics, partitions=_numbers(found))
@@ -218,9 +227,8 @@ class Session:
                     return
             elif isinstance(happened, AtEnd):
                 self._intake.pending.reached_end(happened.place)
-            else:  # expired: what is spooled of it is good, and goes on where there is something
-                position = self._intake.pending.positions().get(happened.place)
-                source.begin({happened.place: position})
+            else:
+                self._expired.add(happened.place)
 
     @property
     def _can_load(self) -> bool:
@@ -233,11 +241,24 @@ class Session:
             self._hear()
         if self._question is not None or self._clock.monotonic() < self._not_before:
             return
+        self._renew()
         if self._unsure:
             self._unsure = False
             self._ask(_look, self._looked)
         elif self._is_due():
             self._load()
+
+    def _renew(self) -> None:
+        """Begin partitions anew that have expired, once what was read of them is loaded."""
+        done = {place for place in self._expired if not self._intake.pending.holds(place)}
+        if done:
+            self._forget(done)
+            self._unknown |= done
+            self._unsure = True
+
+    def _forget(self, places: Collection[Place]) -> None:
+        self._intake.drop(places)
+        self._expired.difference_update(places)
 
     def _ask(self, question: Callable[[Sink], T], answered: Callable[[T], None]) -> None:
         self._question = Question(self._desk.ask(question), answered)
@@ -279,12 +300,12 @@ class Session:
         if moved := pending.moved(offsets):
             told = [f"{topic}[{partition}]" for topic, partition in moved]
             log.warning("partitions were moved on by another loader", partitions=told)
-            self._intake.drop(moved)
+            self._forget(moved)
             self._unknown.update(moved)
         for source in self._sources:
             self._begin(source, offsets)
 
-    def _begin(self, source: Source, offsets: Mapping[Place, int]) -> None:
+    def _begin(self, source: Source, offsets: Mapping[Place, Position]) -> None:
         wanted = {
             place: offsets.get(place) for place in self._unknown if place.topic == source.topic
         }
@@ -295,8 +316,8 @@ class Session:
         except RetryableError as error:
             self._later("partitions wait for the brokers", error)
             return
-        for place, following in first.items():
-            self._intake.pending.start(place, offsets.get(place, 0), following)
+        for place, position in first.items():
+            self._intake.pending.start(place, offsets.get(place, START), position)
         self._unknown -= first.keys()
 
     def _load(self) -> None:
@@ -333,7 +354,7 @@ class Session:
         for source in self._sources:
             source.commit(
                 {
-                    place: advance.following
+                    place: advance.following.offset
                     for place, advance in sealed.advances.items()
                     if place.topic == source.topic
                 }
@@ -355,7 +376,7 @@ class Session:
             return False
         if pending.is_full or self._stopped_at is not None or not self._intake.has_room:
             return True
-        if until != "stopped" and self._has_caught_up:
+        if self._expired or (until != "stopped" and self._has_caught_up):
             return True
         oldest = pending.oldest()
         assert oldest is not None
@@ -364,8 +385,9 @@ class Session:
 
     @property
     def _has_caught_up(self) -> bool:
-        joined = len(self._joined) == len(self._sources) and not self._unknown
-        return joined and self._intake.pending.caught_up
+        joined = len(self._joined) == len(self._sources)
+        unread = self._unknown | self._expired
+        return joined and not unread and self._intake.pending.caught_up
 
     def _is_over(self) -> bool:
         now = self._clock.monotonic()

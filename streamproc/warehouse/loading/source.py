@@ -21,8 +21,9 @@ from streamproc.errors import RetryableError
 from streamproc.events import Micros, Origin, Record
 from streamproc.kafka.clients import client_config
 from streamproc.settings import Settings
-from streamproc.warehouse.loading.start import first_offsets, partitions_of
-from streamproc.warehouse.sink import Place
+from streamproc.warehouse.loading.start import first_positions, partitions_of
+from streamproc.warehouse.loading.topic_ids import TopicIds
+from streamproc.warehouse.sink import Place, Position
 
 __all__ = [
     "AtEnd",
@@ -64,7 +65,10 @@ class AtEnd(NamedTuple):
 
 
 class Expired(NamedTuple):
-    """What was to be read next of a partition is not there any more."""
+    """What was to be read next of a partition is not there any more, or of another topic.
+
+    Nothing more is read of it before :meth:`Source.begin`.
+    """
 
     place: Place
 
@@ -99,8 +103,8 @@ class Source(Protocol):
             RetryableError: The membership is at its end.
         """
 
-    def begin(self, offsets: Mapping[Place, int | None]) -> Mapping[Place, int]:
-        """Read assigned partitions from the offsets, None for the first; begun ones anew.
+    def begin(self, positions: Mapping[Place, Position | None]) -> Mapping[Place, Position]:
+        """Read assigned partitions from the positions, None for the first; begun ones anew.
 
         Returns:
             Where each really begins: a topic may have expired that far, or been made anew.
@@ -136,7 +140,9 @@ class KafkaSource:
         self._topic = topic
         self._is_lone = group is None
         self._consumer = Consumer(consumer_config(settings, group))
-        self._begun: set[Place] = set()
+        self._ids = TopicIds(settings, topic)
+        self._begun: dict[Place, str | None] = {}
+        self._expired: list[Place] = []
         self._untold: list[Place] | None = None
         self._paused = False
         self._places: dict[int, Place] = {}
@@ -165,6 +171,9 @@ class KafkaSource:
         if self._untold is not None and self._listener is not None:
             untold, self._untold = self._untold, None
             self._listener.assigned(self._topic, untold)
+        self._watch()
+        if self._expired:
+            return Expired(self._expired.pop())
         # One by one: unlike consume(), poll() never returns a record read before a rebalance that
         # it has reported. It costs 1 µs a record.
         message = self._consumer.poll(seconds)
@@ -177,18 +186,16 @@ class KafkaSource:
         assert offset is not None
         return Fetched(place, offset, message.key(), message.value(), message.timestamp()[1])
 
-    def begin(self, offsets: Mapping[Place, int | None]) -> Mapping[Place, int]:
-        """Read assigned partitions from the offsets."""
+    def begin(self, positions: Mapping[Place, Position | None]) -> Mapping[Place, Position]:
+        """Read assigned partitions from the positions."""
         try:
-            first = first_offsets(self._consumer, offsets)
-            again = [place for place in first if place in self._begun]
-            if again:
-                self._consumer.incremental_unassign(_partitions(again))
-                self._begun.difference_update(again)
+            topic_id = self._ids.find(self._consumer)
+            first = first_positions(self._consumer, topic_id, positions)
+            self._end(first)
             self._consumer.incremental_assign(
-                [TopicPartition(*place, offset) for place, offset in first.items()]
+                [TopicPartition(*place, position.offset) for place, position in first.items()]
             )
-            self._begun.update(first)
+            self._begun |= dict.fromkeys(first, topic_id)
             if self._paused:
                 self._consumer.pause(_partitions(first))
         except KafkaException as error:
@@ -242,10 +249,22 @@ class KafkaSource:
         assert self._listener is not None
         places = _places(partitions)
         self._listener.revoked(places, lost=lost)
-        self._consumer.incremental_unassign(
-            _partitions(place for place in places if place in self._begun)
-        )
-        self._begun.difference_update(places)
+        self._end(places)
+        self._expired = [place for place in self._expired if place not in places]
+
+    def _end(self, places: Iterable[Place]) -> None:
+        begun = [place for place in places if place in self._begun]
+        if begun:
+            self._consumer.incremental_unassign(_partitions(begun))
+        for place in begun:
+            del self._begun[place]
+
+    def _watch(self) -> None:
+        if (topic_id := self._ids.watched()) is not None:
+            known = self._begun.items()
+            others = [place for place, its in known if its is not None and its != topic_id]
+            self._end(others)
+            self._expired += others
 
     def _place(self, message: Message) -> Place:
         partition = message.partition()
@@ -260,6 +279,7 @@ class KafkaSource:
         if code == KafkaError._PARTITION_EOF:  # noqa: SLF001 - public constants, so named
             return AtEnd(place)
         if code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+            self._end([place])
             return Expired(place)
         if error.fatal():
             raise RetryableError(f"Kafka: {error.name()}")

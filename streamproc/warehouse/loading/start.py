@@ -75,9 +75,8 @@ def is_of_another(stored: Position, topic_id: str | None, high: int) -> bool:
         topic_id: Of the topic there is; None if it is not known.
         high: The offset after the partition's last.
     """
-    if stored.topic_id is not None and topic_id is not None:
-        return stored.topic_id != topic_id
-    return stored.offset > high
+    known = stored.topic_id is not None and topic_id is not None
+    return (known and stored.topic_id != topic_id) or stored.offset > high
 
 
 def partitions_of(consumer: Consumer, topic: str) -> list[Place]:

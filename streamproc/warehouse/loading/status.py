@@ -14,8 +14,9 @@ from streamproc.events import Micros
 from streamproc.settings import Settings, SnowflakeSettings
 from streamproc.warehouse.loading.session import Clock
 from streamproc.warehouse.loading.source import consumer_config
-from streamproc.warehouse.loading.start import partitions_of, watermarks
-from streamproc.warehouse.sink import Load, Place, Sink
+from streamproc.warehouse.loading.start import is_of_another, partitions_of, watermarks
+from streamproc.warehouse.loading.topic_ids import TopicIds
+from streamproc.warehouse.sink import Load, Place, Position, Sink
 from streamproc.warehouse.sinks import open_sink
 
 __all__ = ["Lag", "LoadStatus", "charged_seconds", "find_status"]
@@ -53,7 +54,7 @@ class Stored:
         loads: The batches of the last day; if there was none, all there ever were.
     """
 
-    offsets: Mapping[Place, int]
+    offsets: Mapping[Place, Position]
     loads: Sequence[Load]
     counts: Mapping[str, int]
 
@@ -111,7 +112,7 @@ def find_status(settings: Settings, clock: Clock) -> LoadStatus:
     stored: Stored | None = None
     unreachable: str | None = None
     try:
-        with closing(open_sink(settings)) as sink:
+        with closing(open_sink(settings, "look")) as sink:
             stored = _stored(sink, now)
     except RetryableError as error:
         unreachable = str(error)
@@ -174,7 +175,11 @@ def _lags(
     try:
         places = partitions_of(consumer, topic)
         ends = watermarks(consumer, places)
-        following = _committed(consumer, places) if stored is None else stored.offsets
+        if stored is None:
+            following = _committed(consumer, places)
+        else:
+            topic_id = TopicIds(settings, topic).find(consumer) if places else None
+            following = _offsets(stored, topic_id, ends)
         first = {place: max(following.get(place, low), low) for place, (low, _) in ends.items()}
         waiting = {place: offset for place, offset in first.items() if offset < ends[place][1]}
         written = _timestamps(consumer, waiting, clock)
@@ -191,6 +196,18 @@ def _lags(
         seconds = _age(written.get(place), now) if rows else 0.0
         lags.append(Lag(*place, following.get(place), high, rows, seconds))
     return lags
+
+
+def _offsets(
+    stored: Stored, topic_id: str | None, ends: Mapping[Place, tuple[int, int]]
+) -> dict[Place, int]:
+    """Return the stored offsets that are of the topics there are: of another, nothing is loaded."""
+    known = ((place, stored.offsets[place]) for place in ends if place in stored.offsets)
+    return {
+        place: position.offset
+        for place, position in known
+        if not is_of_another(position, topic_id, ends[place][1])
+    }
 
 
 def _committed(consumer: Consumer, places: list[Place]) -> dict[Place, int]:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from streamproc.settings import LoaderSettings, Settings
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.dialects import DUCKDB, PARQUET, POSTGRES, SNOWFLAKE
-from streamproc.warehouse.sink import Sink
+from streamproc.warehouse.sink import Access, Sink
 
 __all__ = [
     "DEFAULTS",
@@ -59,41 +59,46 @@ def dialect_of(settings: LoaderSettings) -> Dialect:
     return DIALECTS[settings.sink]
 
 
-def open_sink(settings: Settings) -> Sink:
+def open_sink(settings: Settings, access: Access = "load") -> Sink:
     """Open the warehouse; what it needs of libraries is imported now.
+
+    Args:
+        settings: Which one, and where.
+        access: To ``load``, for which the tables that are missing are made; or to ``look``, which
+            leaves all as it is: then there is nothing to be changed or loaded by this sink.
 
     Raises:
         ConfigError: It cannot be used as it is set.
         RetryableError: It is not there now.
     """
-    return OPENERS[settings.loader.sink](settings)
+    return OPENERS[settings.loader.sink](settings, access)
 
 
-def _duckdb(settings: Settings) -> Sink:
+def _duckdb(settings: Settings, access: Access) -> Sink:
     from streamproc.warehouse.sinks.duckdb import open_duckdb  # noqa: PLC0415 - the chosen sink's alone
 
-    return open_duckdb(settings.loader)
+    return open_duckdb(settings.loader, access)
 
 
-def _parquet(settings: Settings) -> Sink:
+def _parquet(settings: Settings, access: Access) -> Sink:
     from streamproc.warehouse.sinks.parquet import open_parquet  # noqa: PLC0415 - as above
 
-    return open_parquet(settings.loader)
+    return open_parquet(settings.loader, access)
 
 
-def _postgres(settings: Settings) -> Sink:
+def _postgres(settings: Settings, access: Access) -> Sink:
     from streamproc.warehouse.sinks.postgres import open_postgres  # noqa: PLC0415 - as above
 
-    return open_postgres(settings.loader)
+    return open_postgres(settings.loader, access)
 
 
-def _snowflake(settings: Settings) -> Sink:
+def _snowflake(settings: Settings, access: Access) -> Sink:
     from streamproc.warehouse.sinks.snowflake import open_snowflake  # noqa: PLC0415 - as above
 
-    return open_snowflake(settings)
+    return open_snowflake(settings, access)
 
 
-OPENERS: Final[dict[str, Callable[[Settings], Sink]]] = {
+OPENERS: Final[dict[str, Callable[[Settings, Access], Sink]]] = {
     "duckdb": _duckdb,
     "parquet": _parquet,
     "postgres": _postgres,

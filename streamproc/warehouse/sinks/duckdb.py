@@ -19,7 +19,7 @@ from streamproc.warehouse.dialects import DUCKDB
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import Change, Schema, Widen
 from streamproc.warehouse.shape.arrow import reader
-from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position
+from streamproc.warehouse.sink import Access, Batch, Load, LoadResult, Place, Position
 from streamproc.warehouse.sql import ddl
 from streamproc.warehouse.sql.statements import DISCARDS, MESSAGES, WORK, Statement, Ways
 from streamproc.warehouse.sql.transaction import Target, check_schema, load_staged
@@ -33,6 +33,10 @@ CHECKPOINT_BYTES: Final = "256MB"
 """Log that gathers before it is written into the tables. At DuckDB's own 16 MB nearly every batch
 of 10,000 rows ends in a checkpoint: 68,000 rows/s where 256 MB give 86,000 (1 M rows of 1.3 KB, one
 thread). A loader that was killed replays at most this much."""
+
+OPENED: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "checkpoint_threshold": CHECKPOINT_BYTES
+}
 
 OPTIONS: Final = {Kind.JSON: "USING COMPRESSION zstd"}
 """Of columns. Left to choose, DuckDB takes 34 s for those 1 M rows instead of 15 s, for a file four
@@ -64,8 +68,10 @@ ORDER BY table_oid, column_index
 """
 
 
-def open_duckdb(settings: LoaderSettings) -> DuckDBSink:
+def open_duckdb(settings: LoaderSettings, access: Access = "load") -> DuckDBSink:
     """Open the database, make its tables if they are not there, and return the sink on it.
+
+    Who only looks leaves the file as it is, and makes none.
 
     Raises:
         ConfigError: The file is in no folder, is one, or is something else than a database.
@@ -76,11 +82,11 @@ def open_duckdb(settings: LoaderSettings) -> DuckDBSink:
         raise ConfigError(Problem(str(file), "", "its folder does not exist"))
     if file.is_dir():
         raise ConfigError(Problem(str(file), "", "is a folder, not a database"))
+    looks = access == "look"
+    where = ":memory:" if looks and not file.exists() else str(file)
     try:
-        connection = duckdb.connect(str(file), config={"checkpoint_threshold": CHECKPOINT_BYTES})
+        connection = duckdb.connect(where, read_only=looks and where == str(file), config=OPENED)
         connection.execute("SET TimeZone = 'UTC'")
-        for statement in ddl.system_statements(DUCKDB):
-            connection.execute(statement.sql)
     except duckdb.Error as error:
         text = str(error)
         if "not a valid DuckDB" in text:
@@ -89,7 +95,9 @@ def open_duckdb(settings: LoaderSettings) -> DuckDBSink:
             "is open in another process" if "Could not set lock" in text else "cannot be opened"
         )
         raise RetryableError(f"{file} {reason}") from None
-    return DuckDBSink(connection, file, settings.dedupe_hours)
+    sink = DuckDBSink(connection, file, settings.dedupe_hours)
+    sink.prepare(access)
+    return sink
 
 
 class DuckDBSink:
@@ -105,15 +113,24 @@ class DuckDBSink:
         # Nobody else can change the tables while the file is open here, and asking takes longer
         # than a small load where there are thousands of columns.
         self._known: Schema | None = None
+        self._system: Schema = SYSTEM
 
     @property
     def dialect(self) -> Dialect:
         """Return how names and types are written here."""
         return DUCKDB
 
+    def prepare(self, access: Access) -> None:
+        """See which tables there are that are not of the events; make the others, to load."""
+        self._system = self._read_tables()
+        if access == "load":
+            for statement in ddl.system_statements(DUCKDB, self._system):
+                self.run(statement)
+            self._system = SYSTEM
+
     def offsets(self) -> Mapping[Place, Position]:
         """Return how far each partition is."""
-        return ddl.to_offsets(self.fetch(ddl.offsets(DUCKDB)))
+        return ddl.to_offsets(self.fetch(ddl.offsets(DUCKDB, self._system)))
 
     def schema(self) -> Schema:
         """Return the tables of events as they are."""
@@ -149,13 +166,13 @@ class DuckDBSink:
     def counts(self) -> Mapping[str, int]:
         """Return the rows of each table."""
         ours = [name for name, columns in self.schema().items() if LOADED in columns]
-        tables = [*ours, MESSAGES, DISCARDS]
+        tables = [*ours, *(table for table in (MESSAGES, DISCARDS) if table in self._system)]
         asked = (self.fetch(statement) for statement in ddl.counts(DUCKDB, tables))
         return {tables[number]: rows for answer in asked for number, rows in answer}
 
     def loads(self, since: Micros) -> Sequence[Load]:
         """Return the batches loaded from ``since`` on."""
-        return ddl.to_loads(self.fetch(ddl.loads(DUCKDB, since)))
+        return ddl.to_loads(self.fetch(ddl.loads(DUCKDB, since, self._system)))
 
     def clean(self) -> int:
         """Return 0: what is staged lives in a connection's memory, and goes with it."""
@@ -185,10 +202,13 @@ class DuckDBSink:
         return self._read_schema().get(change.table, {}).get(change.column) is change.before
 
     def _read_schema(self) -> Schema:
+        return {name: kept for name, kept in self._read_tables().items() if name not in SYSTEM}
+
+    def _read_tables(self) -> Schema:
         known: dict[str, dict[str, Kind]] = {}
         for table, column, type_ in self.fetch(Statement("schema", COLUMNS)):
             known.setdefault(table, {})[column] = KINDS.get(type_, Kind.STRING)
-        return {name: columns for name, columns in known.items() if name not in SYSTEM}
+        return known
 
     def _statements(self, changes: Sequence[Change]) -> Iterator[Statement]:
         for change in changes:

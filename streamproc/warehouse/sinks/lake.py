@@ -121,13 +121,16 @@ class State:
 class Log:
     """The commits of a lake, as one process reads and adds to them."""
 
-    def __init__(self, disk: Disk, staging: str) -> None:
-        """Read and write on ``disk``; ``staging`` is a folder of this process's own."""
+    def __init__(self, disk: Disk, staging: str | None) -> None:
+        """Read and write on ``disk``; ``staging`` is a folder of this process's own.
+
+        Without one the lake is looked at, and nothing in it touched.
+        """
         self._disk = disk
         self._staging = staging
         self._state = State()
         self._unfinished: Commit | None = None
-        for folder in (COMMITS, SNAPSHOTS):
+        for folder in (COMMITS, SNAPSHOTS) if staging else ():
             disk.make_folder(folder)
 
     @property
@@ -136,11 +139,15 @@ class Log:
         return self._state.number
 
     def refresh(self) -> State:
-        """Return the lake as of the last commit, whose files are all where they belong."""
+        """Return the lake as of the last commit, whose files are all where they belong.
+
+        Where the lake is only looked at, the last files may still be on their way.
+        """
         for commit in self._unread():
             self._state = self._state.after(commit)
             self._unfinished = commit
-        self._finish()
+        if self._staging is not None:
+            self._finish()
         return self._state
 
     def append(self, commit: Commit) -> bool:

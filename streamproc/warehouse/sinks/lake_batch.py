@@ -150,7 +150,7 @@ def prepare(loading: Loading, scratch: Scratch) -> tuple[Commit, LoadResult]:
 def _bring(loading: Loading, scratch: Scratch) -> None:
     """Read into the database what the decisions need of the batch and of the lake."""
     batch, ways = loading.batch, loading.ways
-    for statement in system_statements(DIALECT):
+    for statement in system_statements(DIALECT, {}):
         scratch.run(statement)
     for table, columns in WORK.items():
         scratch.make(ways.staged(table), columns)

@@ -30,7 +30,7 @@ from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.dialects import PARQUET
 from streamproc.warehouse.kinds import Kind, join
 from streamproc.warehouse.schema import AddColumns, Change, Columns, CreateTable, Schema, Widen
-from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position
+from streamproc.warehouse.sink import Access, Batch, Load, LoadResult, Place, Position
 from streamproc.warehouse.sinks.lake import Commit, Log, State
 from streamproc.warehouse.sinks.lake_batch import LEDGER, USERS_FILE, Loading, prepare, table_files
 from streamproc.warehouse.sinks.lake_disk import Disk
@@ -42,7 +42,7 @@ from streamproc.warehouse.sql.statements import DISCARDS, MESSAGES, Ways, quoted
 from streamproc.warehouse.sql.transaction import check_schema
 from streamproc.warehouse.standard import USERS
 
-__all__ = ["ParquetSink", "open_parquet"]
+__all__ = ["ParquetSink", "open_lake", "open_parquet"]
 
 log = structlog.get_logger()
 
@@ -56,8 +56,10 @@ once each time there are 16 times as many, and a day has some dozen files."""
 Made = TypeVar("Made")
 
 
-def open_parquet(settings: LoaderSettings) -> ParquetSink:
+def open_parquet(settings: LoaderSettings, access: Access = "load") -> ParquetSink:
     """Open the lake, make its folder if it is not there, and finish what others have left.
+
+    Who only looks leaves all as it is.
 
     Raises:
         ConfigError: The folder is in none, or is none.
@@ -69,20 +71,34 @@ def open_parquet(settings: LoaderSettings) -> ParquetSink:
     if directory.exists() and not directory.is_dir():
         raise ConfigError(Problem(str(directory), "", "is no folder"))
     with _told(directory):
+        disk = Disk(directory)
+        if access == "look":
+            return ParquetSink(disk, settings.dedupe_hours, None)
         directory.mkdir(exist_ok=True)
-        return ParquetSink(Disk(directory), settings.dedupe_hours)
+        return open_lake(disk, settings.dedupe_hours)
+
+
+def open_lake(disk: Disk, dedupe_hours: int) -> ParquetSink:
+    """Return the sink on the lake on ``disk``, what others have left there finished.
+
+    Raises:
+        RetryableError: It cannot be written now.
+    """
+    with _told(disk.root):
+        sink = ParquetSink(disk, dedupe_hours, Staging(disk))
+    sink.clean()
+    return sink
 
 
 class ParquetSink:
     """A :class:`~streamproc.warehouse.sink.Sink` on a lake."""
 
-    def __init__(self, disk: Disk, dedupe_hours: int) -> None:
-        """Work on the lake on ``disk``; :func:`open_parquet` sees that it is fit to."""
+    def __init__(self, disk: Disk, dedupe_hours: int, staging: Staging | None) -> None:
+        """Work on the lake on ``disk``, or look at it: then without ``staging``."""
         self._disk = disk
         self._dedupe_hours = dedupe_hours
-        self._staging = Staging(disk)
-        self._log = Log(disk, self._staging.folder)
-        self.clean()
+        self._staging = staging
+        self._log = Log(disk, None if staging is None else staging.folder)
 
     @property
     def dialect(self) -> Dialect:
@@ -133,12 +149,16 @@ class ParquetSink:
 
     def clean(self) -> int:
         """Remove what loaders that are gone have left staged, and return how many they were."""
+        if self._staging is None:
+            return 0
         with _told(self._disk.root):
             self._log.refresh()
             return self._staging.sweep(self._log.refresh)
 
     def close(self) -> None:
         """Finish the last commit, and remove what is staged."""
+        if self._staging is None:
+            return
         try:
             self._log.refresh()
             self._staging.close()
@@ -153,6 +173,7 @@ class ParquetSink:
 
     def _commit(self, make: Callable[[State, Scratch], tuple[Commit | None, Made]]) -> Made:
         """Commit what ``make`` makes of the lake as it is, anew if the lake changes meanwhile."""
+        assert self._staging is not None, "who only looks changes nothing"
         for _ in range(ATTEMPTS):
             with _told(self._disk.root):
                 state = self._log.refresh()

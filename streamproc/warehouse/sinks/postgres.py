@@ -24,7 +24,15 @@ from streamproc.warehouse.dialects import POSTGRES
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import Change, CreateTable, Schema, Widen
 from streamproc.warehouse.shape.arrow import reader
-from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position, SchemaMovedError
+from streamproc.warehouse.sink import (
+    Access,
+    Batch,
+    Load,
+    LoadResult,
+    Place,
+    Position,
+    SchemaMovedError,
+)
 from streamproc.warehouse.sql import ddl
 from streamproc.warehouse.sql.statements import DISCARDS, MESSAGES, WORK, Statement, Ways, lock
 from streamproc.warehouse.sql.transaction import Target, check_schema, load_staged
@@ -81,7 +89,7 @@ UNUSABLE: Final = re.compile(
 """What libpq says of a URL that is none."""
 
 
-def open_postgres(settings: LoaderSettings) -> PostgresSink:
+def open_postgres(settings: LoaderSettings, access: Access = "load") -> PostgresSink:
     """Connect, make the tables of the system if they are not there, and return the sink.
 
     Raises:
@@ -96,7 +104,7 @@ def open_postgres(settings: LoaderSettings) -> PostgresSink:
     except adbc.Error as error:
         raise _unconnected(str(error)) from None
     sink = PostgresSink(connection, settings.dedupe_hours)
-    sink.prepare()
+    sink.prepare(access)
     return sink
 
 
@@ -107,25 +115,29 @@ class PostgresSink:
         """Take over ``connection``."""
         self._connection = connection
         self._dedupe_hours = dedupe_hours
+        self._system: Schema = SYSTEM
 
     @property
     def dialect(self) -> Dialect:
         """Return how names and types are written here."""
         return POSTGRES
 
-    def prepare(self) -> None:
-        """Set the session up, and make the tables that are not of the events."""
+    def prepare(self, access: Access) -> None:
+        """Set the session up, and make the tables that are not of the events, to load."""
         with self._transaction():
             for sql in SESSION:
                 self._execute(Statement("set up the session", sql))
-            for statement in ddl.system_statements(POSTGRES):
-                self._execute(statement)
-            self._index(MESSAGES)
+            self._system = self._read_tables()
+            if access == "load":
+                for statement in ddl.system_statements(POSTGRES, self._system):
+                    self._execute(statement)
+                self._index(MESSAGES)
+                self._system = SYSTEM
 
     def offsets(self) -> Mapping[Place, Position]:
         """Return how far each partition is."""
         with self._transaction():
-            return ddl.to_offsets(self.fetch(ddl.offsets(POSTGRES)))
+            return ddl.to_offsets(self.fetch(ddl.offsets(POSTGRES, self._system)))
 
     def schema(self) -> Schema:
         """Return the tables of events as they are."""
@@ -172,14 +184,14 @@ class PostgresSink:
         with self._transaction():
             known = self._read_schema()
             ours = [name for name, columns in known.items() if LOADED in columns]
-            tables = [*ours, MESSAGES, DISCARDS]
+            tables = [*ours, *(table for table in (MESSAGES, DISCARDS) if table in self._system)]
             asked = [self.fetch(statement) for statement in ddl.counts(POSTGRES, tables)]
         return {tables[number]: rows for answer in asked for number, rows in answer}
 
     def loads(self, since: Micros) -> Sequence[Load]:
         """Return the batches loaded from ``since`` on."""
         with self._transaction():
-            return ddl.to_loads(self.fetch(ddl.loads(POSTGRES, since)))
+            return ddl.to_loads(self.fetch(ddl.loads(POSTGRES, since, self._system)))
 
     def clean(self) -> int:
         """Return 0: what is staged is gone with its transaction."""
@@ -220,10 +232,13 @@ class PostgresSink:
             self._execute(Statement(f"index {table}", sql))
 
     def _read_schema(self) -> Schema:
+        return {name: kept for name, kept in self._read_tables().items() if name not in SYSTEM}
+
+    def _read_tables(self) -> Schema:
         known: dict[str, dict[str, Kind]] = {}
         for table, column, type_ in self.fetch(Statement("schema", COLUMNS)):
             known.setdefault(table, {})[column] = KINDS.get(type_, Kind.STRING)
-        return {name: columns for name, columns in known.items() if name not in SYSTEM}
+        return known
 
     def _stage(self, batch: Batch, ways: Ways) -> None:
         for table, columns in WORK.items():

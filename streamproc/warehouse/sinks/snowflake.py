@@ -22,7 +22,15 @@ from streamproc.settings import Settings
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.dialects import SNOWFLAKE
 from streamproc.warehouse.schema import Change, Schema
-from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position, SchemaMovedError
+from streamproc.warehouse.sink import (
+    Access,
+    Batch,
+    Load,
+    LoadResult,
+    Place,
+    Position,
+    SchemaMovedError,
+)
 from streamproc.warehouse.sinks import snowflake_stage as stage
 from streamproc.warehouse.sinks.snowflake_connection import Session, StatementError, check_settings
 from streamproc.warehouse.sinks.snowflake_stage import Attempt
@@ -31,7 +39,7 @@ from streamproc.warehouse.sql import ddl
 from streamproc.warehouse.sql import statements as sql
 from streamproc.warehouse.sql.statements import DISCARDS, MESSAGES, Statement, Ways
 from streamproc.warehouse.sql.transaction import Target, check_schema, load_staged
-from streamproc.warehouse.standard import LOADED
+from streamproc.warehouse.standard import LOADED, SYSTEM
 
 __all__ = ["SnowflakeSink", "open_snowflake"]
 
@@ -41,11 +49,14 @@ STALE_SECONDS: Final = 6 * 3_600
 """Age at which what another loader has staged counts as left behind: longer than any batch."""
 
 
-def open_snowflake(settings: Settings, clock: Callable[[], float] = time.time) -> SnowflakeSink:
+def open_snowflake(
+    settings: Settings, access: Access = "load", clock: Callable[[], float] = time.time
+) -> SnowflakeSink:
     """Log in, make the tables and the stage if they are not there, and return the sink on them.
 
     Args:
         settings: Of the loader and of Snowflake.
+        access: Who only looks has nothing made.
         clock: Seconds since the epoch, for the age of what others have staged.
 
     Raises:
@@ -54,14 +65,13 @@ def open_snowflake(settings: Settings, clock: Callable[[], float] = time.time) -
     """
     check_settings(settings.snowflake)
     session = Session(settings.snowflake)
-    for statement in ddl.system_statements(SNOWFLAKE):
-        session.run(statement.name, statement.sql, statement.parameters)
-    stage.create_stage(session)
     # Without a name of its own a loader owns nothing that is there already: it could be another's.
     name = settings.loader.instance_id or secrets.token_hex()
     owner = hashlib.sha256(name.encode()).hexdigest()[:8]
     tables = Tables(session, settings.snowflake.schema_name)
-    return SnowflakeSink(session, tables, owner, settings.loader.dedupe_hours, clock)
+    sink = SnowflakeSink(session, tables, owner, settings.loader.dedupe_hours, clock)
+    sink.prepare(access)
+    return sink
 
 
 class SnowflakeSink:
@@ -81,15 +91,25 @@ class SnowflakeSink:
         self._owner = owner
         self._dedupe_hours = dedupe_hours
         self._clock = clock
+        self._system: Schema = SYSTEM
 
     @property
     def dialect(self) -> Dialect:
         """Return how names and types are written here."""
         return SNOWFLAKE
 
+    def prepare(self, access: Access) -> None:
+        """See which tables there are that are not of the events; make the others, to load."""
+        self._system = self._tables.all()
+        if access == "load":
+            for statement in ddl.system_statements(SNOWFLAKE, self._system):
+                self.run(statement)
+            stage.create_stage(self._session)
+            self._system = SYSTEM
+
     def offsets(self) -> Mapping[Place, Position]:
         """Return how far each partition is."""
-        return ddl.to_offsets(self.fetch(ddl.offsets(SNOWFLAKE)))
+        return ddl.to_offsets(self.fetch(ddl.offsets(SNOWFLAKE, self._system)))
 
     def schema(self) -> Schema:
         """Return the tables of events as they are, but for columns on their way to a wider type."""
@@ -140,13 +160,13 @@ class SnowflakeSink:
     def counts(self) -> Mapping[str, int]:
         """Return the rows of each table."""
         ours = [name for name, columns in self.schema().items() if LOADED in columns]
-        tables = [*ours, MESSAGES, DISCARDS]
+        tables = [*ours, *(table for table in (MESSAGES, DISCARDS) if table in self._system)]
         asked = (self.fetch(statement) for statement in ddl.counts(SNOWFLAKE, tables))
         return {tables[number]: rows for answer in asked for number, rows in answer}
 
     def loads(self, since: Micros) -> Sequence[Load]:
         """Return the batches loaded from ``since`` on."""
-        return ddl.to_loads(self.fetch(ddl.loads(SNOWFLAKE, since)))
+        return ddl.to_loads(self.fetch(ddl.loads(SNOWFLAKE, since, self._system)))
 
     def clean(self) -> int:
         """Remove what this loader has left staged in an earlier life, and others long ago."""

@@ -71,12 +71,20 @@ class Tables:
         Raises:
             RetryableError: Snowflake is not there.
         """
+        return {name: columns for name, columns in self.all().items() if name not in SYSTEM}
+
+    def all(self) -> Schema:
+        """Return the tables of events, and those of the system.
+
+        Raises:
+            RetryableError: Snowflake is not there.
+        """
         found: dict[str, dict[str, Kind]] = {}
         for table, *column in self._ask(""):
             # What is in lower case is nobody's of ours.
             if table.isupper() and not table.lower().startswith(PREFIX):
                 found.setdefault(table.lower(), {}).update([_column(*column)])
-        return {table: settled(columns) for table, columns in found.items() if table not in SYSTEM}
+        return {table: settled(columns) for table, columns in found.items()}
 
     def change(self, change: Change) -> None:
         """Make ``change``, or what is left of it to do.

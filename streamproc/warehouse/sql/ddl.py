@@ -7,13 +7,13 @@ Pure, as :mod:`~.statements`. Each change is harmless where it is made already.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from streamproc.events import Micros
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.kinds import Kind
-from streamproc.warehouse.schema import AddColumns, Change, Columns, CreateTable, Widen
-from streamproc.warehouse.sink import Load, Place
+from streamproc.warehouse.schema import AddColumns, Change, Columns, CreateTable, Schema, Widen
+from streamproc.warehouse.sink import Load, Place, Position
 from streamproc.warehouse.sql.expressions import converted, iso, micros
 from streamproc.warehouse.sql.statements import (
     DIGEST,
@@ -37,7 +37,10 @@ __all__ = [
     "to_offsets",
 ]
 
-TABLES_A_QUERY = 200
+OFFSETS: Final = "streamproc_offsets"
+NOTHING: Final = "SELECT 1 WHERE 1 = 0"
+
+TABLES_A_QUERY: Final = 200
 """Tables counted in one statement."""
 
 
@@ -51,25 +54,33 @@ def column_types(dialect: Dialect, columns: Columns, options: Mapping[Kind, str]
     return ", ".join(_column(dialect, name, kind, options) for name, kind in columns.items())
 
 
-def system_statements(dialect: Dialect) -> list[Statement]:
-    """Return what makes the tables that are not of the events."""
-    types = dialect.types
-    lock = (
-        f"SELECT CAST('{LOCK_TOPIC}' AS {types[Kind.STRING]}) AS \"topic\","
-        f' CAST(-1 AS {types[Kind.INTEGER]}) AS "partition",'
-        f' CAST(0 AS {types[Kind.INTEGER]}) AS "next_offset"'
-    )
-    made = []
+def system_statements(dialect: Dialect, there: Schema) -> Iterator[Statement]:
+    """Yield what makes the tables that are not of the events, where ``there`` lacks them.
+
+    Those of an earlier release get the columns that they do not have yet, empty. Nothing is said of
+    what is there: in some warehouses even ``IF NOT EXISTS`` waits for the loads under way.
+    """
     for table, standard in SYSTEM.items():
         columns = dict(standard)
         if table == MESSAGES and dialect.digest is not None:
             columns[DIGEST] = Kind.INTEGER
-        start = f"CREATE TABLE IF NOT EXISTS {quoted([table])}"
-        # With the line that loads lock on: made later, it could be made twice.
-        rest = f"AS {lock}" if table == "streamproc_offsets" else None
-        rest = rest or f"({column_types(dialect, columns, {})})"
-        made.append(Statement(f"create {table}", in_case(dialect, f"{start} {rest}")))
-    return made
+        if table not in there:
+            # With the line that loads lock on: made later, it could be made twice.
+            types = f"({column_types(dialect, columns, {})})"
+            rest = f"AS {_lock_line(dialect)}" if table == OFFSETS else types
+            sql = f"CREATE TABLE IF NOT EXISTS {quoted([table])} {rest}"
+            yield Statement(f"create {table}", in_case(dialect, sql))
+        elif new := {name: kind for name, kind in columns.items() if name not in there[table]}:
+            yield from change_statements(dialect, AddColumns(table, new), {})
+
+
+def _lock_line(dialect: Dialect) -> str:
+    values: dict[str, str] = {"topic": f"'{LOCK_TOPIC}'", "partition": "-1", "next_offset": "0"}
+    columns = (
+        f'CAST({values.get(name, "NULL")} AS {dialect.types[kind]}) AS "{name}"'
+        for name, kind in SYSTEM[OFFSETS].items()
+    )
+    return f"SELECT {', '.join(columns)}"
 
 
 def change_statements(
@@ -82,15 +93,22 @@ def change_statements(
         yield Statement(f"{name} {change.table}", in_case(dialect, sql))
 
 
-def offsets(dialect: Dialect) -> Statement:
-    """Ask for the offsets, for :func:`to_offsets`."""
-    sql = 'SELECT "topic", "partition", "next_offset" FROM "streamproc_offsets" WHERE "topic" <> ?'
+def offsets(dialect: Dialect, there: Schema = SYSTEM) -> Statement:
+    """Ask for the offsets, for :func:`to_offsets`; the system's tables are as ``there``."""
+    if OFFSETS not in there:
+        return Statement("offsets", NOTHING)
+    topic_id = '"topic_id"' if "topic_id" in there[OFFSETS] else "NULL"
+    taken = f'"topic", "partition", "next_offset", {topic_id}'
+    sql = f'SELECT {taken} FROM "{OFFSETS}" WHERE "topic" <> ?'
     return Statement("offsets", in_case(dialect, sql), (LOCK_TOPIC,))
 
 
-def to_offsets(rows: Sequence[tuple[Any, ...]]) -> dict[Place, int]:
+def to_offsets(rows: Sequence[tuple[Any, ...]]) -> dict[Place, Position]:
     """Return the answer to :func:`offsets`."""
-    return {Place(topic, int(partition)): int(following) for topic, partition, following in rows}
+    return {
+        Place(topic, int(partition)): Position(int(offset), topic_id)
+        for topic, partition, offset, topic_id in rows
+    }
 
 
 def counts(dialect: Dialect, tables: Sequence[str]) -> Iterator[Statement]:
@@ -106,8 +124,10 @@ def counts(dialect: Dialect, tables: Sequence[str]) -> Iterator[Statement]:
         yield Statement("counts", in_case(dialect, sql))
 
 
-def loads(dialect: Dialect, since: Micros) -> Statement:
+def loads(dialect: Dialect, since: Micros, there: Schema = SYSTEM) -> Statement:
     """Ask for the batches loaded from ``since`` on, for :func:`to_loads`."""
+    if "streamproc_loads" not in there:
+        return Statement("loads", NOTHING)
     taken = ", ".join(
         micros(dialect, f'"{name}"') if kind is Kind.TIMESTAMP else f'"{name}"'
         for name, kind in SYSTEM["streamproc_loads"].items()

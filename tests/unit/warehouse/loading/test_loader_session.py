@@ -33,7 +33,7 @@ from streamproc.warehouse.loading.desk import Desk
 from streamproc.warehouse.loading.loader import LoaderOptions, make_intake, make_terms
 from streamproc.warehouse.loading.session import Parts, Session, Totals, Until
 from streamproc.warehouse.loading.spool import Spool
-from streamproc.warehouse.sink import Place, SchemaMovedError
+from streamproc.warehouse.sink import Place, Position, SchemaMovedError
 from streamproc.warehouse.sinks import open_sink
 from streamproc.warehouse.sinks.duckdb import DuckDBSink
 
@@ -202,9 +202,34 @@ def test_partitions_that_another_loader_moved_on_are_read_anew_and_the_others_ke
 
     loading.sink.faults = [Fault("load", "before", load_first)]
     assert loading.run().rows == 50
-    assert loading.last.begun[1:] == [{moved: 40}]
+    assert loading.last.begun[1:] == [{moved: Position(40)}]
     assert loading.ids() == expected(range(90))
     other.close()
+
+
+def test_what_was_read_of_a_topic_that_is_made_anew_is_loaded_before_the_new_one(
+    loading: Loading,
+) -> None:
+    loading.publish(range(40))
+    loading.source.topic_id = "old"
+    loading.run()
+    loading.publish(range(40, 70), partition=0)
+    source = loading.source
+    source.topic_id = "old"
+    is_read = source.poll
+
+    def poll(seconds: float) -> Any:
+        if source.topic_id == "old" and sum(source.positions.values()) == 70:
+            source.make_anew("new")
+            loading.publish(range(60, 160), partition=0)
+        return is_read(seconds)
+
+    source.poll = poll  # type: ignore[method-assign]
+    totals = loading.run()
+    assert (totals.rows, totals.duplicates) == (120, 10)
+    assert loading.ids() == expected(range(160))
+    assert loading.sink.offsets()[Place(loading.rows.name, 0)] == Position(100, "new")
+    assert source.begun[-1][Place(loading.rows.name, 0)] == Position(40, "old")
 
 
 def test_tables_that_others_changed_are_looked_at_again(loading: Loading) -> None:
@@ -243,7 +268,7 @@ def test_a_partition_that_goes_while_it_is_loaded_is_loaded_once(
     loading.sink.faults = [Fault("load", "before", go)]
     with ThreadPoolExecutor(1) as executor:
         assert loading.run(seconds=1e6, executor=executor).rows == 50
-    assert loading.last.begun[-1] == {place: 30}
+    assert loading.last.begun[-1] == {place: Position(30)}
     assert loading.ids() == expected(range(50))
     assert loading.spool.memory_size == 0
 

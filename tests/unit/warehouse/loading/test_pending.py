@@ -4,7 +4,7 @@ from streamproc.warehouse import Advance
 from streamproc.warehouse.loading.pending import Chunk, Limits, Pending
 from streamproc.warehouse.loading.source import Fetched
 from streamproc.warehouse.loading.spool import Spooled
-from streamproc.warehouse.sink import Place
+from streamproc.warehouse.sink import Place, Position
 
 A, B = Place("warehouse.load", 0), Place("warehouse.load", 1)
 LIMITS = Limits(10, 1_000, chunk_rows=3, gathered_rows=5, gathered_bytes=400)
@@ -12,8 +12,8 @@ LIMITS = Limits(10, 1_000, chunk_rows=3, gathered_rows=5, gathered_bytes=400)
 
 def assigned(limits: Limits = LIMITS) -> Pending:
     pending = Pending(limits)
-    pending.start(A, 10, 10)
-    pending.start(B, 0, 0)
+    pending.start(A, Position(10), Position(10))
+    pending.start(B, Position(0), Position(0))
     return pending
 
 
@@ -47,22 +47,22 @@ def test_a_batch_advances_only_what_was_read() -> None:
     chunk = cut(pending, A)
     sealed = pending.seal()
     assert sealed.chunks == [chunk]
-    assert sealed.advances == {A: Advance(10, 12)}
+    assert sealed.advances == {A: Advance(Position(10), Position(12))}
 
 
 def test_a_gap_in_offsets_is_passed_over() -> None:
     pending = assigned()
     read(pending, A, 10, 15)
     cut(pending, A)
-    assert pending.seal().advances == {A: Advance(10, 16)}
+    assert pending.seal().advances == {A: Advance(Position(10), Position(16))}
 
 
 def test_what_a_topic_lost_before_it_was_read_is_passed_over() -> None:
     pending = Pending(LIMITS)
-    pending.start(A, 10, 40)
+    pending.start(A, Position(10), Position(40))
     read(pending, A, 40)
     cut(pending, A)
-    assert pending.seal().advances == {A: Advance(10, 41)}
+    assert pending.seal().advances == {A: Advance(Position(10), Position(41))}
 
 
 def test_records_wait_until_the_warehouse_has_them() -> None:
@@ -85,7 +85,7 @@ def test_the_next_batch_goes_on_where_the_last_ended() -> None:
     read(pending, A, 11)  # while that is being loaded
     pending.loaded(sealed)
     second = cut(pending, A)
-    assert pending.seal().advances == {A: Advance(11, 12)}
+    assert pending.seal().advances == {A: Advance(Position(11), Position(12))}
     assert pending.seal().chunks == [second]
 
 
@@ -100,7 +100,10 @@ def test_a_batch_takes_the_oldest_chunks_up_to_its_limits() -> None:
     sealed = pending.seal()
     # 3 + 1 + 3 + 1 records; another 3 would be 11, but two more times 1 fit.
     assert sealed.chunks == [*chunks[:4], chunks[5], chunks[7]]
-    assert sealed.advances == {A: Advance(10, 16), B: Advance(0, 4)}
+    assert sealed.advances == {
+        A: Advance(Position(10), Position(16)),
+        B: Advance(Position(0), Position(4)),
+    }
 
 
 def test_a_batch_ends_at_its_bytes_and_holds_one_chunk_at_least() -> None:
@@ -126,8 +129,8 @@ def test_rows_become_a_chunk_when_a_partition_has_enough() -> None:
 
 def test_rows_become_a_chunk_when_there_are_enough_over_all_partitions() -> None:
     pending = Pending(LIMITS._replace(chunk_rows=100))
-    pending.start(A, 0, 0)
-    pending.start(B, 0, 0)
+    pending.start(A, Position(0), Position(0))
+    pending.start(B, Position(0), Position(0))
     read(pending, A, 0, 1)
     read(pending, B, 0, 1, 2)
     assert pending.crowded(A) == B
@@ -175,11 +178,11 @@ def test_a_partition_revoked_while_it_was_loaded_is_not_counted_twice() -> None:
     cut(pending, B)
     sealed = pending.seal()
     pending.drop([A])
-    pending.start(A, 10, 10)  # it came back at once
+    pending.start(A, Position(10), Position(10))  # it came back at once
     read(pending, A, 10)
     pending.loaded(sealed)
     assert pending.records == 1
-    assert pending.moved({A: 11, B: 1}) == [A]
+    assert pending.moved({A: Position(11), B: Position(1)}) == [A]
 
 
 def test_offsets_tell_whether_a_batch_is_in() -> None:
@@ -189,15 +192,15 @@ def test_offsets_tell_whether_a_batch_is_in() -> None:
     cut(pending, A)
     cut(pending, B)
     sealed = pending.seal()
-    assert not pending.is_in(sealed, {A: 10})
-    assert not pending.is_in(sealed, {A: 12})
-    assert pending.is_in(sealed, {A: 12, B: 1})
+    assert not pending.is_in(sealed, {A: Position(10)})
+    assert not pending.is_in(sealed, {A: Position(12)})
+    assert pending.is_in(sealed, {A: Position(12), B: Position(1)})
 
 
 def test_partitions_that_others_moved_on_are_told() -> None:
     pending = assigned()
-    assert pending.moved({A: 10}) == []
-    assert pending.moved({A: 11, B: 0}) == [A]
+    assert pending.moved({A: Position(10)}) == []
+    assert pending.moved({A: Position(11), B: Position(0)}) == [A]
     assert pending.moved({}) == [A]
 
 

@@ -21,7 +21,7 @@ from streamproc.errors import ConfigError, RetryableError
 from streamproc.settings import LoaderSettings
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import AddColumns, CreateTable, Widen
-from streamproc.warehouse.sink import Place
+from streamproc.warehouse.sink import Place, Position
 from streamproc.warehouse.sinks.duckdb import DuckDBSink, open_duckdb
 
 
@@ -77,7 +77,7 @@ def test_a_new_connection_goes_on_where_the_last_one_ended(sink: DuckDBSink, fil
     load(sink, [Event("a")], moved={0: (0, 1)})
     sink.close()
     again = open_duckdb(LoaderSettings(duckdb_file=file))
-    assert again.offsets() == {Place(TOPIC, 0): 1}
+    assert again.offsets() == {Place(TOPIC, 0): Position(1)}
     assert load(again, [Event("a"), Event("b")], moved={0: (1, 3)})[:2] == (1, 1)
     assert again.clean() == 0
     again.close()
@@ -137,7 +137,7 @@ def test_a_full_disk_loads_nothing_and_is_named(sink: DuckDBSink) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert "personal" not in str(caught.value)
-    assert sink.offsets() == {Place(TOPIC, 0): 1}
+    assert sink.offsets() == {Place(TOPIC, 0): Position(1)}
     assert sink.counts()["paid"] == 1
 
 

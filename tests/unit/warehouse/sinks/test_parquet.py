@@ -15,7 +15,7 @@ from streamproc.settings import LoaderSettings
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import AddColumns, Change, CreateTable, Widen
 from streamproc.warehouse.shape.names import Naming
-from streamproc.warehouse.sink import Load, OffsetsMovedError, Place, SchemaMovedError
+from streamproc.warehouse.sink import Load, OffsetsMovedError, Place, Position, SchemaMovedError
 from streamproc.warehouse.sinks import lake, parquet
 from streamproc.warehouse.sinks.parquet import ParquetSink, open_parquet
 
@@ -65,7 +65,7 @@ def test_an_event_is_in_the_files_of_its_tables_and_day_after_a_load(
         Event("c", received_at=NOW + DAY),
     ]
     assert load(sink, events, moved={0: (0, 3), 2: (0, 9)})[:5] == (3, 0, 0, 0, 0)
-    assert sink.offsets() == {Place(TOPIC, 0): 3, Place(TOPIC, 2): 9}
+    assert sink.offsets() == {Place(TOPIC, 0): Position(3), Place(TOPIC, 2): Position(9)}
     told = asked(directory, "paid", 'id, total, epoch_us(uuid_ts), date, "table"')
     assert [(*row[:3], str(row[3]), row[4]) for row in told] == [
         ("a", 3, NOW + HOUR, "2023-11-14", "paid"),
@@ -165,7 +165,7 @@ def test_a_batch_that_expects_another_offset_changes_nothing(
     before = files_of(directory)
     with pytest.raises(OffsetsMovedError):
         sink.load(prepare(sink, batch([Event("b")], moved={1: (0, 2), 0: moved})))
-    assert sink.offsets() == {Place(TOPIC, 0): 3}
+    assert sink.offsets() == {Place(TOPIC, 0): Position(3)}
     assert {name for name in files_of(directory) if "staging" not in name} == before
 
 
@@ -293,7 +293,7 @@ def test_old_commits_make_room_for_snapshots_and_small_files_for_larger(
     assert len(list(directory.glob("_streamproc/snapshots/*"))) == 1
     assert len(list(directory.glob("_streamproc/messages/*/*"))) <= 6
     for reader in (idle, opened_lake(directory)):
-        assert reader.offsets() == {Place(TOPIC, 0): 20}
+        assert reader.offsets() == {Place(TOPIC, 0): Position(20)}
         assert reader.counts()["paid"] == 20
         assert len(reader.loads(Micros(0))) == 20
     assert load(idle, [Event(str(number)) for number in range(21)])[:2] == (1, 20)
@@ -318,7 +318,10 @@ def test_a_loader_that_slept_through_a_snapshot_does_not_commit_into_the_past(
 
     monkeypatch.setattr(sleeper._log, "append", append_late)
     sleeper.load(due)
-    assert opened_lake(directory).offsets() == {Place(TOPIC, 0): 6, Place(TOPIC, 1): 1}
+    assert opened_lake(directory).offsets() == {
+        Place(TOPIC, 0): Position(6),
+        Place(TOPIC, 1): Position(1),
+    }
     assert len(asked(directory, "paid")) == 7
 
 
@@ -328,7 +331,7 @@ def test_two_loaders_with_partitions_each_come_to_one_lake(directory: Path) -> N
         same = Event(f"same-{number}")
         load(one, [Event(f"a{number}"), same], moved={0: (number, number + 1)})
         load(two, [same, Event(f"b{number}")], moved={1: (number, number + 1)})
-    assert one.offsets() == {Place(TOPIC, 0): 5, Place(TOPIC, 1): 5}
+    assert one.offsets() == {Place(TOPIC, 0): Position(5), Place(TOPIC, 1): Position(5)}
     assert len(asked(directory, "paid")) == 15
     assert one.counts() == two.counts()
 
@@ -356,6 +359,7 @@ def test_what_a_loader_that_is_gone_has_staged_is_removed_and_that_of_others_is_
 ) -> None:
     gone, alive = opened_lake(directory), opened_lake(directory)
     load(gone, [Event("a")])
+    assert gone._staging is not None
     gone._staging.abandon()
     assert alive.clean() == 1
     assert alive.clean() == 0

@@ -15,7 +15,7 @@ from streamproc.errors import ConfigError, RetryableError
 from streamproc.settings import LoaderSettings
 from streamproc.warehouse.kinds import Kind, fit
 from streamproc.warehouse.schema import AddColumns, CreateTable, Widen
-from streamproc.warehouse.sink import OffsetsMovedError, Place, SchemaMovedError
+from streamproc.warehouse.sink import OffsetsMovedError, Place, Position, SchemaMovedError
 from streamproc.warehouse.sinks.postgres import PostgresSink, open_postgres
 from streamproc.warehouse.sql.statements import Statement
 
@@ -62,7 +62,7 @@ def test_two_loaders_at_once_load_every_event_once(schema: SecretStr) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert first.offsets() == {Place(TOPIC, 0): 60, Place(TOPIC, 1): 60}
+    assert first.offsets() == {Place(TOPIC, 0): Position(60), Place(TOPIC, 1): Position(60)}
     assert asked(first, "SELECT COUNT(*), COUNT(DISTINCT id) FROM paid") == [(61, 61)]
     first.close()
 
@@ -144,7 +144,7 @@ def test_a_fault_tells_its_statement_and_no_value(sink: PostgresSink) -> None:
     with pytest.raises(RetryableError, match=r"\(23505\): insert paid$") as caught:
         load(sink, [Event("b", fields={"word": "personal"})], moved={0: (1, 2)})
     assert "personal" not in str(caught.value)
-    assert sink.offsets() == {Place(TOPIC, 0): 1}
+    assert sink.offsets() == {Place(TOPIC, 0): Position(1)}
 
 
 def test_without_a_url_the_setting_is_named() -> None:

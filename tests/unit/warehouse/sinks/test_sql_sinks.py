@@ -28,7 +28,16 @@ from streamproc.settings import LoaderSettings
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import AddColumns, Change, CreateTable, Widen, changes
 from streamproc.warehouse.shape.names import Naming
-from streamproc.warehouse.sink import Load, Mode, OffsetsMovedError, Place, SchemaMovedError
+from streamproc.warehouse.sink import (
+    START,
+    Advance,
+    Load,
+    Mode,
+    OffsetsMovedError,
+    Place,
+    Position,
+    SchemaMovedError,
+)
 from streamproc.warehouse.sinks.duckdb import DuckDBSink, open_duckdb
 from streamproc.warehouse.sinks.postgres import PostgresSink, open_postgres
 from streamproc.warehouse.sql.expressions import micros
@@ -76,7 +85,7 @@ def test_an_event_is_in_its_tables_and_the_ledger_after_a_load(sink: SQLSink) ->
     assert sink.offsets() == {}
     events = [Event("a", fields={"total": 3}), Event("b", "page", None, fields={"path": "/"})]
     assert load(sink, events, moved={0: (0, 3), 2: (0, 9)})[:5] == (2, 0, 0, 0, 0)
-    assert sink.offsets() == {Place(TOPIC, 0): 3, Place(TOPIC, 2): 9}
+    assert sink.offsets() == {Place(TOPIC, 0): Position(3), Place(TOPIC, 2): Position(9)}
     assert asked(sink, "SELECT id, total, epoch_us(uuid_ts) FROM paid") == [("a", 3, NOW + HOUR)]
     assert asked(sink, "SELECT id, path FROM pages") == [("b", "/")]
     assert ids(sink, "streamproc_messages") == ["a", "b"]
@@ -118,7 +127,35 @@ def test_every_kind_is_stored_as_it_came(sink: SQLSink) -> None:
 def test_a_batch_without_rows_moves_offsets_over_what_topics_do_not_have(sink: SQLSink) -> None:
     load(sink, moved={0: (0, 3)})
     load(sink, moved={0: (3, 50), 1: (0, 1)})
-    assert sink.offsets() == {Place(TOPIC, 0): 50, Place(TOPIC, 1): 1}
+    assert sink.offsets() == {Place(TOPIC, 0): Position(50), Place(TOPIC, 1): Position(1)}
+
+
+def test_an_offset_is_of_one_topic_and_not_of_another_of_its_name(sink: SQLSink) -> None:
+    place = Place(TOPIC, 0)
+    old, new, further = Position(3, "old"), Position(2, "new"), Position(3, "new")
+    sink.load(batch(advances={place: Advance(START, old)}))
+    with pytest.raises(OffsetsMovedError):
+        sink.load(batch(advances={place: Advance(Position(3, "new"), Position(9, "new"))}))
+    with pytest.raises(OffsetsMovedError):
+        sink.load(batch(advances={place: Advance(Position(3), Position(9))}))
+    sink.load(batch(advances={place: Advance(old, new)}))
+    sink.load(batch(advances={place: Advance(new, further)}))
+    with pytest.raises(OffsetsMovedError):
+        sink.load(batch(advances={place: Advance(old, Position(9, "old"))}))
+    assert sink.offsets() == {place: further}
+
+
+def test_offsets_of_an_earlier_release_go_on_without_an_id(sink: SQLSink) -> None:
+    load(sink, [Event("a")], moved={0: (0, 3)})
+    with sink._transaction():
+        sink.fetch(Statement("drop", 'ALTER TABLE "streamproc_offsets" DROP COLUMN "topic_id"'))
+    sink.prepare("look")
+    assert sink.offsets() == {Place(TOPIC, 0): Position(3)}
+    sink.prepare("load")
+    assert sink.offsets() == {Place(TOPIC, 0): Position(3)}
+    there, known = Position(3), Position(4, "known")
+    sink.load(batch(advances={Place(TOPIC, 0): Advance(there, known)}))
+    assert sink.offsets() == {Place(TOPIC, 0): known}
 
 
 @pytest.mark.parametrize("moved", [(0, 5), (2, 5), (4, 5)])
@@ -129,7 +166,7 @@ def test_a_batch_that_expects_another_offset_changes_nothing(
     late = prepare(sink, batch([Event("b", "page")], moved={1: (0, 2), 0: moved}))
     with pytest.raises(OffsetsMovedError):
         sink.load(late)
-    assert sink.offsets() == {Place(TOPIC, 0): 3}
+    assert sink.offsets() == {Place(TOPIC, 0): Position(3)}
     assert sink.counts()["streamproc_messages"] == 1
     assert len(sink.loads(Micros(0))) == 1
     load(sink, [Event("b", "page")], moved={1: (0, 2), 0: (3, 5)})

@@ -13,10 +13,17 @@ from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.dialects import DUCKDB, POSTGRES, SNOWFLAKE
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import AddColumns, Change, CreateTable, Widen
-from streamproc.warehouse.sink import Batch, Deletion, LoadResult, OffsetsMovedError, Place
+from streamproc.warehouse.sink import (
+    Batch,
+    Deletion,
+    LoadResult,
+    OffsetsMovedError,
+    Place,
+    Position,
+)
 from streamproc.warehouse.sql import ddl
 from streamproc.warehouse.sql.expressions import iso
-from streamproc.warehouse.sql.statements import Statement, Ways, in_case, quoted
+from streamproc.warehouse.sql.statements import DIGEST, Statement, Ways, in_case, quoted
 from streamproc.warehouse.sql.transaction import Target, load_staged
 from streamproc.warehouse.standard import SYSTEM
 
@@ -148,10 +155,13 @@ def test_statements_are_the_warehouses_sql_with_a_value_for_each_mark(dialect: D
     ]
     statements = [
         *script.ran,
-        *ddl.system_statements(dialect),
+        *ddl.system_statements(dialect, {}),
+        *ddl.system_statements(dialect, {table: {} for table in SYSTEM}),
         *(said for change in changes for said in ddl.change_statements(dialect, change, {})),
         *ddl.counts(dialect, [f"t{n}" for n in range(300)]),
         ddl.offsets(dialect),
+        ddl.offsets(dialect, {"streamproc_offsets": {}}),
+        ddl.offsets(dialect, {}),
         ddl.loads(dialect, NOW),
     ]
     for statement in statements:
@@ -169,6 +179,20 @@ def test_no_value_is_in_the_text_or_the_repr_of_a_statement(dialect: Dialect) ->
     assert "secret" not in repr(script.ran)
 
 
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+def test_the_systems_tables_are_made_once_and_get_what_they_lack(dialect: Dialect) -> None:
+    made = [statement.name for statement in ddl.system_statements(dialect, {})]
+    assert made == [f"create {table}" for table in SYSTEM]
+    digest = {DIGEST: Kind.INTEGER} if dialect.digest else {}
+    there = {table: {**columns, **digest} for table, columns in SYSTEM.items()}
+    assert list(ddl.system_statements(dialect, there)) == []
+    earlier = {**there["streamproc_offsets"]}
+    del earlier["topic_id"]
+    (added,) = ddl.system_statements(dialect, {**there, "streamproc_offsets": earlier})
+    assert '"topic_id"' in added.sql.lower()
+    assert added.sql.startswith("ALTER TABLE")
+
+
 def test_names_are_in_the_warehouses_case_and_quoted() -> None:
     assert in_case(SNOWFLAKE, f"SELECT {quoted(['a', 'b c'], 's.')}, 'x'") == (
         'SELECT s."A", s."B C", \'x\''
@@ -184,7 +208,7 @@ def test_moments_beyond_the_calendar_are_its_ends() -> None:
 
 
 def test_answers_of_decimals_are_read_as_numbers() -> None:
-    assert ddl.to_offsets([(TOPIC, 1.0, 5.0)]) == {Place(TOPIC, 1): 5}
+    assert ddl.to_offsets([(TOPIC, 1.0, 5.0, None)]) == {Place(TOPIC, 1): Position(5)}
     columns = len(SYSTEM["streamproc_loads"])
     (load,) = ddl.to_loads([("loader", *[1.0] * (columns - 3), None, 0)])
     assert load == ("loader", 1, 1, 1, 1, 1, 1, None, 0.0)
