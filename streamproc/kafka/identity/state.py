@@ -1,0 +1,194 @@
+"""What a process knows of identities: the view and the attributes over one store, and what is owed.
+
+**Owed** is a link that an event stated here and that has not been read back from its topic: only
+then is it known to be there. Owed links are kept beside the view, in the same commits, so that a
+process that was killed in between publishes them when it starts again. Their number is that of the
+links under way; a link that the view has already, from wherever, is neither owed nor published.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, TypeAlias
+
+from streamproc.errors import EventError
+from streamproc.events import Identity, Link, Micros, Subject
+from streamproc.identity.store import Store
+from streamproc.kafka.codecs import decode_link, encode_link, link_key, parse_link_key
+from streamproc.kafka.identity.slots import READ_TO_END
+
+__all__ = ["Found", "IdentityState", "Place", "Taker"]
+
+POSITION: Final = b"\x00position/"
+OWED: Final = b"\x00owed/"
+
+Taker: TypeAlias = "Callable[[bytes | None, bytes | None], object]"
+"""Takes the key and the value of a record; raises EventError where it is not what it knows."""
+
+
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+class Found(NamedTuple):
+    """A record that was read."""
+
+    place: Place
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+class People(Protocol):
+    """What :class:`~streamproc.identity.View` does."""
+
+    def add(self, link: Link) -> bool:
+        """Take ``link`` in; return whether that changed what is kept."""
+
+    def forget(self, link: Link) -> bool:
+        """Leave nothing of ``link``; return whether there was anything."""
+
+    def resolve(self, subject: Subject) -> Identity:
+        """Return whom ``subject`` belongs to."""
+
+
+class IdentityState:
+    """The view of one process. Safe to use from several threads.
+
+    Whatever changes together is committed together: one lock is held for each change as a whole,
+    and for each commit. Raises RetryableError wherever the store fails.
+    """
+
+    def __init__(
+        self, store: Store, people: People, links_topic: str, others: Mapping[str, Taker]
+    ) -> None:
+        """Find out what was left.
+
+        Args:
+            store: What all of them write to.
+            people: The view over ``store``.
+            links_topic: The topic of links.
+            others: What takes the records of other topics into ``store``.
+        """
+        self._lock = threading.Lock()
+        self._store = store
+        self._people = people
+        self._takers: dict[str, Taker] = {links_topic: self._take_link, **others}
+        self._owed = {key.removeprefix(OWED): value for key, value in store.scan(OWED)}
+        self._again = dict.fromkeys(self._owed)
+        self._moved: dict[Place, int] = {}
+
+    # -- for the pipeline -------------------------------------------------------------------------
+
+    def add(self, link: Link) -> bool:
+        """Take in a link that an event states; return whether that changed what is kept."""
+        with self._lock:
+            changed = self._people.add(link)
+            if changed:
+                self._owe(link_key(link), encode_link(link))
+            return changed
+
+    def resolve(self, subject: Subject) -> Identity:
+        """Return whom ``subject`` belongs to."""
+        with self._lock:
+            return self._people.resolve(subject)
+
+    def is_owed(self, link: Link) -> bool:
+        """Return whether ``link``, having been added, has to be published."""
+        return link_key(link) in self._owed
+
+    def left_over(self) -> Sequence[Link]:
+        """Return the links that have to be published though no event states them now; once.
+
+        Those that a process before this one did not see in the topic; and those of which the topic
+        got a worse version behind a better one, which is all that compaction would leave.
+        """
+        with self._lock:
+            found = [self._owed[key] for key in self._again if key in self._owed]
+            self._again.clear()
+        return [decode_link(value) for value in found]
+
+    # -- for the reader ---------------------------------------------------------------------------
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """The topics to be read."""
+        return list(self._takers)
+
+    def position(self, place: Place) -> int | None:
+        """Return the offset to go on from; None where nothing has been read."""
+        with self._lock:
+            found = self._store.get(_position_key(place))
+        return None if found is None else int(found)
+
+    def take(self, found: Sequence[Found]) -> Mapping[Found, str]:
+        """Take records in; return those that are not ours, and the code that says why."""
+        refused = {}
+        with self._lock:
+            for record in found:
+                try:
+                    self._takers[record.place.topic](record.key, record.value)
+                except EventError as error:
+                    refused[record] = error.code
+                self._moved[record.place] = record.offset + 1
+        return refused
+
+    def commit(self, read_to_end: Micros | None = None) -> None:
+        """Make all that was taken and added so far last, and up to where was read.
+
+        Args:
+            read_to_end: The time, if nothing was left to be read then.
+        """
+        with self._lock:
+            for place, position in self._moved.items():
+                self._store.put(_position_key(place), str(position).encode())
+            if read_to_end is not None:
+                self._store.put(READ_TO_END, str(read_to_end).encode())
+            self._store.commit()
+            self._moved.clear()
+
+    # -- links ------------------------------------------------------------------------------------
+
+    def _take_link(self, key: bytes | None, value: bytes | None) -> None:
+        if value is None:
+            self._forget(parse_link_key(key))
+            return
+        link = decode_link(value)
+        self._people.add(link)
+        own_key = link_key(link)
+        owed = self._owed.get(own_key)
+        if owed is None:
+            return
+        if owed == value:
+            self._settle(own_key)
+        else:
+            # Somebody else's version of it, and ours is to come or came before: whichever lies last
+            # is the one that compaction leaves, so the better one has to be.
+            self._owe(own_key, encode_link(_better(link, decode_link(owed))))
+            self._again[own_key] = None
+
+    def _forget(self, link: Link) -> None:
+        self._people.forget(link)
+        self._settle(link_key(link))
+
+    def _owe(self, key: bytes, value: bytes) -> None:
+        self._owed[key] = value
+        self._store.put(OWED + key, value)
+
+    def _settle(self, key: bytes) -> None:
+        if self._owed.pop(key, None) is not None:
+            self._store.delete(OWED + key)
+
+
+def _better(one: Link, other: Link) -> Link:
+    """Return the one of two statements of a link that counts, as the view has it."""
+    pick = max if one.kind == "group" else min
+    return pick(one, other, key=lambda link: link.at)
+
+
+def _position_key(place: Place) -> bytes:
+    return POSITION + f"{place.topic}/{place.partition}".encode()

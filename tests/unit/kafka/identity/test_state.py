@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import pytest
+
+from streamproc.errors import EventError
+from streamproc.events import Identity, Link, Micros, Subject, Token
+from streamproc.identity.store import MemoryStore, Store
+from streamproc.kafka.codecs import encode_link, link_key
+from streamproc.kafka.identity.state import Found, IdentityState, Place
+
+LINKS, ATTRIBUTES = "links", "attributes"
+PLACE = Place(LINKS, 0)
+ONE = Link("identify", Token("tok_k1_" + "a" * 32), Token("tok_k1_" + "b" * 32), at=Micros(5))
+OTHER = Link("alias", Token("tok_k1_" + "c" * 32), Token("tok_k1_" + "d" * 32), at=Micros(5))
+
+
+class Kept:
+    """Keeps links as they are; of one link the smallest time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, link: Link) -> bool:
+        found = self._store.get(b"link" + link_key(link))
+        if found is not None and int(found) <= link.at:
+            return False
+        self._store.put(b"link" + link_key(link), str(link.at).encode())
+        return True
+
+    def forget(self, link: Link) -> bool:
+        there = self._store.get(b"link" + link_key(link)) is not None
+        self._store.delete(b"link" + link_key(link))
+        return there
+
+    def resolve(self, subject: Subject) -> Identity:
+        return Identity(subject.user)
+
+    def links(self) -> set[bytes]:
+        return {key.removeprefix(b"link") for key, _ in self._store.scan(b"link")}
+
+
+def taking(store: Store) -> IdentityState:
+    def take_attribute(key: bytes | None, value: bytes | None) -> None:
+        if value is None:
+            raise EventError("load", "not_ours")
+        store.put(b"attribute" + (key or b""), value)
+
+    return IdentityState(store, Kept(store), LINKS, {ATTRIBUTES: take_attribute})
+
+
+def read(link: Link, offset: int = 0) -> Found:
+    return Found(PLACE, offset, link_key(link), encode_link(link))
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def state(store: MemoryStore) -> IdentityState:
+    return taking(store)
+
+
+def test_an_own_link_is_owed_until_it_is_read_back(state: IdentityState) -> None:
+    assert state.add(ONE)
+    assert state.is_owed(ONE)
+    assert not state.add(ONE)
+    assert state.is_owed(ONE), "an event that states it again has to wait for it too"
+
+    state.take([read(ONE)])
+
+    assert not state.is_owed(ONE)
+    assert not state.add(ONE)
+    assert not state.is_owed(ONE)
+
+
+def test_a_link_that_others_stated_is_not_owed(state: IdentityState) -> None:
+    state.take([read(ONE)])
+
+    assert not state.add(ONE._replace(at=Micros(9)))
+    assert not state.is_owed(ONE)
+
+
+def test_what_a_process_left_owed_the_next_one_publishes_once(store: MemoryStore) -> None:
+    before = taking(store)
+    before.add(ONE)
+    before.add(OTHER)
+    before.take([read(OTHER)])
+
+    state = taking(store)
+
+    assert state.is_owed(ONE)
+    assert state.left_over() == [ONE]
+    assert state.left_over() == []
+
+
+def test_what_was_left_owed_and_is_read_meanwhile_is_not_published(store: MemoryStore) -> None:
+    taking(store).add(ONE)
+    state = taking(store)
+
+    state.take([read(ONE)])
+
+    assert state.left_over() == []
+
+
+def test_links_under_way_are_not_left_over(state: IdentityState) -> None:
+    state.add(ONE)
+
+    assert state.left_over() == []
+
+
+@pytest.mark.parametrize(
+    ("link", "theirs", "better"),
+    [(ONE, 3, 3), (ONE, 7, 5), (ONE._replace(kind="group"), 7, 7)],
+    ids=["theirs-is-earlier", "ours-is-earlier", "of-groups-the-later-counts"],
+)
+def test_the_better_of_two_versions_of_a_link_is_the_last_in_its_topic(
+    state: IdentityState, link: Link, theirs: int, better: int
+) -> None:
+    state.add(link)
+    state.take([read(link._replace(at=Micros(theirs)), 0), read(link, 1)])
+    topic = [link._replace(at=Micros(theirs)), link]
+
+    published = state.left_over()
+    state.take([read(each, 2) for each in published])
+    topic += published
+
+    assert topic[-1].at == better
+    assert not state.is_owed(link)
+
+
+def test_a_tombstone_leaves_nothing_of_a_link(state: IdentityState, store: MemoryStore) -> None:
+    state.add(ONE)
+    state.take([read(OTHER), Found(PLACE, 1, link_key(ONE), None)])
+
+    assert Kept(store).links() == {link_key(OTHER)}
+    assert not state.is_owed(ONE)
+
+
+def test_records_that_are_not_ours_are_named_and_cost_the_others_nothing(
+    state: IdentityState, store: MemoryStore
+) -> None:
+    other = Place(ATTRIBUTES, 2)
+    found = [
+        Found(PLACE, 3, b"key", b"jane@example.com"),
+        Found(PLACE, 4, b"key", None),
+        Found(PLACE, 5, None, None),
+        read(ONE, 6),
+        Found(other, 8, b"key", None),
+        Found(other, 9, b"key", b"value"),
+    ]
+
+    refused = state.take(found)
+
+    assert [record.offset for record in refused] == [3, 4, 5, 8]
+    assert set(refused.values()) == {"not_ours"}
+    assert Kept(store).links() == {link_key(ONE)}
+    assert store.get(b"attributekey") == b"value"
+
+
+def test_positions_are_those_of_the_last_commit(store: MemoryStore) -> None:
+    state = taking(store)
+    other = Place(ATTRIBUTES, 0)
+    assert state.position(PLACE) is None
+    state.take([read(ONE, 6)])
+    state.commit()
+    state.take([read(OTHER, 9), Found(other, 1, b"key", b"value")])
+
+    assert taking(store).position(PLACE) == 7
+    state.commit()
+    assert taking(store).position(PLACE) == 10
+    assert taking(store).position(other) == 2
