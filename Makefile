@@ -14,7 +14,7 @@ PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test downstream faults day parity docs bench soak eval kafka lock clean
+.PHONY: help setup venvs demo check test downstream faults day parity docs bench soak eval kafka lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -60,7 +60,9 @@ deploy/airflow/.venv/.ready: deploy/airflow/requirements.txt deploy/airflow/pypr
 		--no-build-isolation --editable deploy/airflow
 	@touch $@
 
-downstream: $(READY) deploy/dbt/.venv/.ready deploy/airflow/.venv/.ready ## dbt, Airflow and LookML on what streamproc loads.
+venvs: $(READY) deploy/dbt/.venv/.ready deploy/airflow/.venv/.ready ## Make all environments, those of dbt and Airflow too; at once with -j3.
+
+downstream: venvs ## dbt, Airflow and LookML on what streamproc loads.
 	cd deploy/airflow && .venv/bin/mypy
 	STREAMPROC_TEST_REQUIRE_DBT=1 STREAMPROC_TEST_REQUIRE_AIRFLOW=1 $(PYTEST) loadfile tests/downstream
 
