@@ -20,6 +20,7 @@ from streamproc.redact.embedded import Embedded, embedded
 from streamproc.redact.operators import WRITTEN
 from streamproc.redact.places import Trail, inner_trail
 from streamproc.redact.sites import Site, Sites
+from streamproc.rules.values import text_of
 
 __all__ = ["Leaf", "Name", "Opened", "Survey", "encoding_of", "is_searched", "survey", "text_of"]
 
@@ -186,14 +187,6 @@ def survey(event: Event, sites: Sites) -> Survey:
         walk.found.names = names
     sites.memo.missed += len(walk.found.pending)
     return walk.found
-
-
-def text_of(value: Any) -> str:
-    """Return a text as it is and a number as people write it."""
-    if type(value) is str:
-        return value
-    # 15551234567.0 and 15551234567 are one number, as producers' languages write them.
-    return str(int(value)) if type(value) is float and value.is_integer() else str(value)
 
 
 def encoding_of(words: Iterable[str]) -> re.Pattern[str]:

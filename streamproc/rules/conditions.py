@@ -4,21 +4,23 @@ A condition is one of these, and they nest::
 
     {path: context.country, equals: DE}       a value at the path is DE
     {path: context.country, in: [DE, FR]}     … is one of them
-    {path: properties.plan, matches: "^pro"}  … a text in which the expression is found
+    {path: properties.plan, matches: "^pro"}  … one in which the expression is found
     {path: traits.email, exists: true}        there is a value other than null, or there is none
     {path: properties.total, above: 100}      … a number above 100; also below, at_least, at_most
     {consent_denied: [marketing]}             the person has denied one of these categories
+    {consent_given: [marketing]}              … has agreed to one of them, and not denied it
     {identified: true}                        the event has a user id; false: it has none
     {all: […]}, {any: […]}, {not: …}
 
 Paths are those of fields (:mod:`.paths`); where one stands for several values, one of them is
 enough. Compared are values as they came, before anything is redacted: texts with case, numbers by
-size (1 equals 1.0), and true never equals 1. A path that is not there makes every test of it false
-but ``exists: false``.
+size (1 equals 1.0); ``equals`` and ``in`` tell the text "1" from the number, and true from both. To
+``matches`` a number is a text, and to ``above`` and the like a text that is a number is one: a rule
+for people under 16 is also for those who are "15". A path that is not there makes every test of it
+false but ``exists: false``.
 
-Denied consent is read where RudderStack and Segment put it: category ids in
-``context.consentManagement.deniedConsentIds``, and categories that are false in
-``context.consent.categoryPreferences``.
+Where consent is read is :mod:`.consent`. Who has not been asked has denied nothing and given
+nothing: a rule for all who have not agreed says ``{not: {consent_given: [marketing]}}``.
 """
 
 from __future__ import annotations
@@ -31,9 +33,11 @@ from typing import Annotated, Any, NamedTuple, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from streamproc.rules.consent import categories, denied, given
 from streamproc.rules.operators import Statement
 from streamproc.rules.paths import ANY, ANY_DEPTH, WrittenPath, letters_of
 from streamproc.rules.regexes import finder, refusal
+from streamproc.rules.values import number_of, text_of
 
 __all__ = ["Condition", "Expression", "Test", "Texts", "compiled", "compiled_together"]
 
@@ -44,8 +48,7 @@ Test: TypeAlias = Callable[[Body], bool]
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
 """Whole numbers that an event can hold: those of 64 bits, signed or not."""
 
-DENIED_IDS = ("context", "consentManagement", "deniedConsentIds")
-PREFERENCES = ("context", "consent", "categoryPreferences")
+WRITABLE = frozenset({str, int, float})
 
 
 def _expression(written: str) -> str:
@@ -71,7 +74,7 @@ Expression = Annotated[str, AfterValidator(_expression)]
 Conditions = Annotated[tuple["Condition", ...], Field(min_length=1)]
 
 TESTS = ("equals", "in", "matches", "exists", "above", "below", "at_least", "at_most")
-ALONE = ("consent_denied", "identified", "all", "any", "not")
+ALONE = ("consent_denied", "consent_given", "identified", "all", "any", "not")
 
 
 class Condition(Statement):
@@ -84,19 +87,21 @@ class Condition(Statement):
     among: Annotated[Scalars | None, Field(alias="in")] = None
     """A value at the path is one of these."""
     matches: Expression | None = None
-    """In a text at the path this regular expression is found, case counting."""
+    """In a text or number at the path this regular expression is found, case counting."""
     exists: bool | None = None
     """Whether there is a value at the path, null being none."""
     above: Number | None = None
-    """A number at the path is larger."""
+    """A number at the path, or a text that is one, is larger."""
     below: Number | None = None
-    """A number at the path is smaller."""
+    """A number at the path, or a text that is one, is smaller."""
     at_least: Number | None = None
-    """A number at the path is as large, or larger."""
+    """A number at the path, or a text that is one, is as large, or larger."""
     at_most: Number | None = None
-    """A number at the path is as large, or smaller."""
+    """A number at the path, or a text that is one, is as large, or smaller."""
     consent_denied: Texts | None = None
     """The person has denied consent to one of these categories."""
+    consent_given: Texts | None = None
+    """The person has agreed to one of these categories, and not denied it."""
     identified: bool | None = None
     """Whether the event has a user id."""
     every: Annotated[Conditions | None, Field(alias="all")] = None
@@ -131,14 +136,7 @@ def compiled(condition: Condition) -> Test:
     if condition.opposite is not None:
         opposite = compiled(condition.opposite)
         return lambda body: not opposite(body)
-    if condition.consent_denied is not None:
-        categories = condition.consent_denied
-        return lambda body: not categories.isdisjoint(_denied(body))
-    if condition.identified is not None:
-        identified = condition.identified
-        return lambda body: bool(body.get("userId")) is identified
-    assert condition.path is not None
-    return _of_path(condition.path.steps, condition)
+    return _of_person(condition) if condition.path is None else _of_path(condition)
 
 
 def compiled_together(conditions: Iterable[tuple[int, Condition]]) -> Callable[[Body], int]:
@@ -197,7 +195,20 @@ class Asked(NamedTuple):
         return found
 
 
-def _of_path(steps: tuple[str, ...], condition: Condition) -> Test:
+def _of_person(condition: Condition) -> Test:
+    if condition.consent_denied is not None:
+        denying = categories(condition.consent_denied)
+        return lambda body: not denying.isdisjoint(denied(body))
+    if condition.consent_given is not None:
+        agreeing = categories(condition.consent_given)
+        return lambda body: not agreeing.isdisjoint(given(body))
+    identified = condition.identified
+    return lambda body: bool(body.get("userId")) is identified
+
+
+def _of_path(condition: Condition) -> Test:
+    assert condition.path is not None
+    steps = condition.path.steps
     if condition.exists is not None:
         exists = condition.exists
         return lambda body: any(value is not None for value in _values(body, steps)) is exists
@@ -208,7 +219,7 @@ def _of_path(steps: tuple[str, ...], condition: Condition) -> Test:
 def _of_value(condition: Condition) -> Callable[[Any], bool]:
     if condition.matches is not None:
         found = finder(condition.matches)
-        return lambda value: type(value) is str and found(value)
+        return lambda value: type(value) in WRITABLE and found(text_of(value))
     wanted = _wanted(condition)
     if wanted is None:
         return _of_number(condition)
@@ -228,37 +239,23 @@ def _of_number(condition: Condition) -> Callable[[Any], bool]:
     at_least, at_most = condition.at_least, condition.at_most
 
     def holds(value: Any) -> bool:
-        if type(value) is not int and type(value) is not float:
+        number = number_of(value)
+        if number is None:
             return False
         if above is not None:
-            return bool(value > above)
+            return number > above
         if below is not None:
-            return bool(value < below)
+            return number < below
         if at_least is not None:
-            return bool(value >= at_least)
+            return number >= at_least
         assert at_most is not None
-        return bool(value <= at_most)
+        return number <= at_most
 
     return holds
 
 
 def _comparable(value: str | float) -> tuple[bool, str | float]:
     return isinstance(value, bool), value  # Python's True equals 1
-
-
-def _denied(body: Mapping[str, Any]) -> Iterator[str]:
-    ids = _plain(body, DENIED_IDS)
-    if isinstance(ids, list):
-        yield from (each for each in ids if isinstance(each, str))
-    preferences = _plain(body, PREFERENCES)
-    if isinstance(preferences, dict):
-        yield from (category for category, given in preferences.items() if given is False)
-
-
-def _plain(value: Any, keys: Sequence[str]) -> Any:
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def _values(value: Any, steps: tuple[str, ...]) -> Iterator[Any]:

@@ -11,14 +11,20 @@ BODY: dict[str, Any] = {
     "userId": "u-1",
     "context": {
         "country": "DE",
-        "consentManagement": {"deniedConsentIds": ["marketing", 7]},
-        "consent": {"categoryPreferences": {"ads": False, "analytics": True}},
+        "consentManagement": {
+            "allowedConsentIds": {"support": "Support", "ads": "Ads"},
+            "deniedConsentIds": ["marketing", 7],
+        },
+        "consent": {"categoryPreferences": {"ads": False, "analytics": True, "maps": "yes"}},
     },
     "properties": {
         "total": 100,
         "share": 0.5,
         "paid": True,
         "note": None,
+        "zip": "02134",
+        "age": " 93.5 ",
+        "price": "1,000",
         "plan": "pro-2024",
         "items": [{"sku": "a"}, {"sku": "b", "tags": ["x", "y"]}],
     },
@@ -53,7 +59,17 @@ def holds(written: dict[str, Any], body: dict[str, Any] = BODY) -> bool:
         ({"path": "properties.*.sku", "equals": "c"}, False),
         ({"path": "properties.plan", "matches": "^pro"}, True),
         ({"path": "properties.plan", "matches": "^PRO"}, False),
-        ({"path": "properties.total", "matches": "100"}, False),
+        ({"path": "properties.total", "matches": "^100$"}, True),
+        ({"path": "properties.share", "matches": "^0.5$"}, True),
+        ({"path": "properties.paid", "matches": "rue"}, False),
+        ({"path": "properties.zip", "matches": "^02134$"}, True),
+        ({"path": "properties.zip", "equals": 2134}, False),
+        ({"path": "properties.zip", "below": 3000}, True),
+        ({"path": "properties.age", "above": 89}, True),
+        ({"path": "properties.age", "at_most": 93.5}, True),
+        ({"path": "properties.age", "below": 93.5}, False),
+        ({"path": "properties.plan", "above": 0}, False),
+        ({"path": "properties.price", "above": 0}, False),
         ({"path": "properties.plan", "exists": True}, True),
         ({"path": "properties.note", "exists": True}, False),
         ({"path": "properties.note", "exists": False}, True),
@@ -67,6 +83,13 @@ def holds(written: dict[str, Any], body: dict[str, Any] = BODY) -> bool:
         ({"consent_denied": ["marketing"]}, True),
         ({"consent_denied": ["ads", "other"]}, True),
         ({"consent_denied": ["analytics"]}, False),
+        ({"consent_denied": [" Marketing"]}, True),
+        ({"consent_denied": ["7"]}, True),
+        ({"consent_denied": ["maps"]}, True),  # what is neither true nor false is no agreement
+        ({"consent_given": ["analytics"]}, True),
+        ({"consent_given": ["Support", "marketing"]}, True),
+        ({"consent_given": ["ads"]}, False),  # given there and denied here
+        ({"consent_given": ["maps", "other"]}, False),
         ({"identified": True}, True),
         ({"identified": False}, False),
         ({"all": [{"identified": True}, {"path": "context.country", "equals": "DE"}]}, True),
@@ -86,12 +109,24 @@ def test_what_a_condition_says_of_an_event(test: dict[str, Any], expected: bool)
         {},
         {"context": None},
         {"context": "DE"},
-        {"context": {"consent": [], "consentManagement": {"deniedConsentIds": "marketing"}}},
+        {"context": {"consent": [], "consentManagement": {"deniedConsentIds": True}}},
         {"context": {"consent": {"categoryPreferences": [False]}}},
     ],
 )
-def test_consent_that_is_written_otherwise_denies_nothing(body: dict[str, Any]) -> None:
+def test_consent_that_is_not_there_is_neither_denied_nor_given(body: dict[str, Any]) -> None:
     assert not holds({"consent_denied": ["marketing", "ads"]}, body)
+    assert not holds({"consent_given": ["marketing", "ads"]}, body)
+    assert holds({"not": {"consent_given": ["marketing", "ads"]}}, body)
+
+
+@pytest.mark.parametrize("ids", ["marketing", ["Marketing"], {"marketing": "Marketing"}])
+def test_ids_that_are_no_list_count_as_well(ids: Any) -> None:
+    denied = {"context": {"consentManagement": {"deniedConsentIds": ids}}}
+    allowed = {"context": {"consentManagement": {"allowedConsentIds": ids}}}
+
+    assert holds({"consent_denied": ["marketing"]}, denied)
+    assert not holds({"consent_denied": ["marketing"]}, allowed)
+    assert holds({"consent_given": ["marketing"]}, allowed)
 
 
 def test_an_expression_looks_at_a_bounded_part_of_a_text() -> None:
@@ -118,6 +153,7 @@ def test_an_expression_looks_at_a_bounded_part_of_a_text() -> None:
         {"any": [{}]},
         {"not": {"path": "a"}},
         {"consent_denied": []},
+        {"consent_given": []},
         {"like": "a"},
     ],
 )
