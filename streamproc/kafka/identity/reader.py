@@ -9,7 +9,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from itertools import islice
@@ -60,7 +59,7 @@ class IdentityReader(threading.Thread):
     def __init__(self, brokers: str, state: IdentityState) -> None:
         """Prepare the thread; it goes on from where ``state`` is."""
         super().__init__(name="kafka-identity", daemon=True)
-        self._state = state
+        self.state = state
         self._stop_requested = threading.Event()
         self._waiting: queue.SimpleQueue[Future[None]] = queue.SimpleQueue()
         self._targets: list[tuple[Mapping[Place, int], Future[None]]] = []
@@ -70,8 +69,7 @@ class IdentityReader(threading.Thread):
         self._committed_at = self._asked_at = time.monotonic()
         self._progress: _Progress | None = None
         self._broken: str | None = None
-        self.refused: Counter[str] = Counter()
-        """Records that are not ours, by topic."""
+        self._refused = 0
         self._consumer = Consumer(
             client_config(brokers, "identity")
             | {
@@ -108,6 +106,10 @@ class IdentityReader(threading.Thread):
         if self._broken is not None:
             raise RetryableError(self._broken)
 
+    def progress(self) -> Mapping[str, int]:
+        """Return what is worth a look, as keys of a log line; nothing as long as all is well."""
+        return {"identity_records_refused": self._refused} if self._refused else {}
+
     def stop(self, timeout: float) -> None:
         """Commit, and end the thread."""
         self._stop_requested.set()
@@ -120,7 +122,7 @@ class IdentityReader(threading.Thread):
             self._assign()
             while not self._stop_requested.is_set():
                 self._read()
-            self._state.commit()
+            self.state.commit()
         except RetryableError as error:
             self._break(str(error))
         except Exception as error:  # noqa: BLE001 - whoever waits has to know that nobody reads
@@ -147,7 +149,7 @@ class IdentityReader(threading.Thread):
             except KafkaException:
                 continue  # the client's error callback tells, and it backs off by itself
             there = {place.topic for place in places}
-            missing = [topic for topic in self._state.topics if topic not in there]
+            missing = [topic for topic in self.state.topics if topic not in there]
             if not missing:
                 self._add(places)
                 return
@@ -155,18 +157,16 @@ class IdentityReader(threading.Thread):
             self._stop_requested.wait(ASK_SECONDS)
 
     def _partitions(self) -> list[Place]:
-        found = self._consumer.list_topics(timeout=ASK_SECONDS).topics
-        return [
-            Place(topic, number)
-            for topic in self._state.topics
-            if topic in found
-            for number in found[topic].partitions
-        ]
+        places = []
+        for topic in self.state.topics:
+            found = self._consumer.list_topics(topic, timeout=ASK_SECONDS).topics[topic]
+            places += [Place(topic, number) for number in found.partitions]
+        return places
 
     def _add(self, places: Iterable[Place]) -> None:
         assigned = []
         for place in places:
-            position = self._state.position(place)
+            position = self.state.position(place)
             self._next[place] = position or 0
             offset = OFFSET_BEGINNING if position is None else position
             assigned.append(TopicPartition(*place, offset))
@@ -210,11 +210,11 @@ class IdentityReader(threading.Thread):
         self._next[place] = position
 
     def _take(self, chunk: list[Found]) -> None:
-        refused = self._state.take(chunk)
+        refused = self.state.take(chunk)
         self._uncommitted += len(chunk)
         if refused:
             first, code = next(iter(refused.items()))
-            self.refused.update(record.place.topic for record in refused)
+            self._refused += len(refused)
             log.warning(
                 "records of an identity topic are not ours",
                 topic=first.place.topic,
@@ -232,7 +232,7 @@ class IdentityReader(threading.Thread):
             or since >= IDLE_COMMIT_SECONDS
         ):
             ended = self._at_end.issuperset(self._next)
-            self._state.commit(Micros(time.time_ns() // 1_000) if ended else None)
+            self.state.commit(Micros(time.time_ns() // 1_000) if ended else None)
             self._uncommitted = 0
             self._committed_at = time.monotonic()
         if self._progress is not None:
