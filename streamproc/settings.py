@@ -120,6 +120,9 @@ class IdentitySettings(Section):
     What is lost in it is read again from the topics."""
     memory_bytes: Bytes = 268_435_456
     """Most memory for what is kept of it at hand."""
+    database_url: SecretStr | None = None
+    """The PostgreSQL database that Heroku Connect keeps, for `streamproc identity sync` and
+    `export`, such as `postgresql://user@host/database`."""
 
 
 class DeadLetterSettings(Section):
@@ -147,6 +150,17 @@ class DetectSettings(Section):
     """Folder of the model of another engine. Nothing is downloaded."""
     processes: Annotated[int, Field(ge=0)] = 0
     """Processes that read names beside the worker's own, 0.2 GB each; 0 leaves it to the worker."""
+
+
+class TransformSettings(Section):
+    """The users' own transformations."""
+
+    directory: Path | None = None
+    """Their folder; without it there are none."""
+    seconds: Seconds = 5
+    """How long they may take for one batch; an event that takes longer is dead-lettered."""
+    memory_bytes: Annotated[int, Field(ge=134_217_728)] = 536_870_912
+    """Most memory of the process they run in."""
 
 
 class LimitSettings(Section):
@@ -301,6 +315,7 @@ class Settings(Section):
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     audit: AuditSettings = AuditSettings()
     detect: DetectSettings = DetectSettings()
+    transform: TransformSettings = TransformSettings()
     limits: LimitSettings = LimitSettings()
     worker: WorkerSettings = WorkerSettings()
     loader: LoaderSettings = LoaderSettings()

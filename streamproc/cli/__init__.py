@@ -56,6 +56,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Measure detection and redaction on labelled data.",
     ),
     "rules": ("streamproc.cli.rules:rules", "Check rules, try them, and roll them out."),
+    "identity": (
+        "streamproc.cli.identity:identity",
+        "Know who events belong to, and what the business knows of them.",
+    ),
     "plan": ("streamproc.cli.plan:plan", "Check a tracking plan, and try events against it."),
     "topics": ("streamproc.cli.topics:topics", "Create and inspect the topics."),
     "keys": (

@@ -1,0 +1,40 @@
+"""How commands tell what became of the rows of a source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from streamproc.cli import counted
+
+if TYPE_CHECKING:
+    from streamproc.business.totals import Totals
+
+__all__ = ["tell_totals"]
+
+
+def tell_totals(totals: Totals, *, dry_run: bool = False) -> None:
+    """Print counts, by attribute too; lines that are of no use go to standard error."""
+    from rich.console import Console
+    from rich.table import Table
+
+    would = "would be " if dry_run else ""
+    click.echo(
+        f"{counted(totals.rows, 'row')} read: {counted(totals.records, 'record')} "
+        f"{would}known, {totals.deleted:,} {would}deleted."
+    )
+    if totals.attributes:
+        table = Table("Attribute", "As it is", "Redacted", "Refused", "Unreadable", "None")
+        table.box, table.header_style = None, "bold"
+        for name, fates in sorted(totals.attributes.items()):
+            counts = [
+                f"{fates[fate]:,}"
+                for fate in ("told", "redacted", "refused", "unreadable", "nothing")
+            ]
+            table.add_row(name, *counts)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        Console(width=None if Console().is_terminal else 200).print(table)
+    for sentence in totals.told():
+        click.echo(sentence, err=True)
