@@ -67,12 +67,15 @@ PATTERNS: Mapping[bool, tuple[re.Pattern[str], ...]] = {
 }
 """By whether the day is written first; at most one reads a text."""
 
+ALONE = r"(?:1[5-9]|2[01])\d{2}"
+"""A year that can stand alone, 1500 to 2199: 0229 is a day of a month."""
+YEARS = range(1500, 2200)
 GENERALISED: Mapping[str, re.Pattern[str]] = {
-    "month": re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2]))?", re.ASCII),
-    "year": re.compile(r"\d{4}", re.ASCII),
+    "month": re.compile(rf"{ALONE}(?:-(?:0[1-9]|1[0-2]))?", re.ASCII),
+    "year": re.compile(ALONE, re.ASCII),
 }
 """What is no more exact than a month, or a year."""
-YEAR_AND_MONTH = re.compile(r"(\d{4})-(?:0[1-9]|1[0-2])", re.ASCII)
+YEAR_AND_MONTH = re.compile(rf"({ALONE})-(?:0[1-9]|1[0-2])", re.ASCII)
 
 
 def shifted(text: str, days: int, *, day_first: bool) -> str | None:
@@ -89,7 +92,10 @@ def shifted(text: str, days: int, *, day_first: bool) -> str | None:
 
 
 def generalised_date(text: str, to: Literal["month", "year"], *, day_first: bool) -> str | None:
-    """Return the month (``2024-03``) or year (``2024``) of ``text``; None where it is no date."""
+    """Return the month (``2024-03``) or year (``2024``) of ``text``; None where it is no date.
+
+    Nor are dates before 1500 and after 2199, of which four digits might be a day.
+    """
     stripped = text.strip()
     if GENERALISED[to].fullmatch(stripped):
         return stripped
@@ -99,7 +105,9 @@ def generalised_date(text: str, to: Literal["month", "year"], *, day_first: bool
     if found is None:
         return None
     when = found[1]
-    return f"{when.year:04}-{when.month:02}" if to == "month" else f"{when.year:04}"
+    if when.year not in YEARS:  # what is written has to be read for what it is the next time
+        return None
+    return f"{when.year}-{when.month:02}" if to == "month" else f"{when.year}"
 
 
 def _read(text: str, *, day_first: bool) -> tuple[re.Match[str], date] | None:

@@ -62,3 +62,9 @@ def test_what_is_no_date_is_not_read(written: str) -> None:
 def test_a_date_does_not_leave_the_calendar() -> None:
     assert shifted("9999-12-31", 1, day_first=False) is None
     assert shifted("0001-01-01", -1, day_first=False) is None
+
+
+@pytest.mark.parametrize("written", ["0229", "1231", "3112", "0004-02-29", "9999-12-31"])
+def test_four_digits_that_are_a_day_are_no_year(written: str) -> None:
+    assert generalised_date(written, "year", day_first=False) is None
+    assert generalised_date(written, "month", day_first=False) is None
