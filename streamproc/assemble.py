@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import get_args
 from weakref import WeakValueDictionary
 
 from streamproc.deadletters import sealer
 from streamproc.decode import Limits
-from streamproc.detect import Detector, NameModel, Recognition, key_words
+from streamproc.detect import Detector, NameModel, Recognition, Text, key_words
 from streamproc.enrich.enricher import Enricher
 from streamproc.errors import ConfigError, Problem
 from streamproc.identity import View
@@ -24,6 +25,8 @@ from streamproc.settings import Settings, cache_directory, variable_name
 from streamproc.shipped import shipped
 from streamproc.subject_keys import SubjectKeyFile
 from streamproc.tracking import TrackingPlan, load_tracking_plan, with_annotated
+from streamproc.transform import Code, Phase, Transformer, load_code
+from streamproc.transform import Limits as TransformLimits
 
 __all__ = [
     "Assembly",
@@ -33,6 +36,7 @@ __all__ = [
     "load_plan",
     "load_rules",
     "load_subject_keys",
+    "load_transformations",
     "make_detector",
     "make_limits",
     "make_pipeline",
@@ -40,6 +44,12 @@ __all__ = [
 ]
 
 OTHERS_MAY_READ = 0o077
+FIRST_TEXTS = (
+    Text("Jane Roe asked us to ring (212) 555-0142, or to write to her at jane@example.com."),
+    Text("https://www.example.com/orders?ip=192.0.2.1&card=4111111111111111"),
+)
+"""Texts that most parts of a detector have to do with: some are made when they are met first, which
+takes 50 to 500 ms, and no batch of live events is to wait for it."""
 
 
 def load_rules(settings: Settings) -> Ruleset:
@@ -68,6 +78,16 @@ def load_identity_config(settings: Settings) -> IdentityConfig:
         ConfigError: With every problem of the file.
     """
     return load_identity(settings.identity.file or shipped("rules/identity/default.yaml"))
+
+
+def load_transformations(settings: Settings) -> Code | None:
+    """Return the transformations of the settings' folder; None where none is named.
+
+    Raises:
+        ConfigError: With every problem of its files.
+    """
+    folder = settings.transform.directory
+    return None if folder is None else load_code(folder)
 
 
 def load_key_ring(settings: Settings) -> KeyRing:
@@ -159,6 +179,8 @@ class Assembly:
         self._plan = load_plan(settings)
         enrichments = load_identity_config(settings).enrichments
         self._enricher = Enricher(enrichments) if enrichments else None
+        self._code = load_transformations(settings)
+        self._transformers = {phase: self._transformer(phase) for phase in get_args(Phase)}
         self._ring = ring
         self._view = view
         self._detectors: WeakValueDictionary[Recognition, Detector] = WeakValueDictionary()
@@ -176,11 +198,15 @@ class Assembly:
 
         Raises:
             ConfigError: The ruleset asks for something that this installation has not, such as a
-                model or a store of people's keys.
+                model or a store of people's keys, or does not allow what it has.
         """
         settings = self._settings
+        if self._code is not None:
+            _refuse_unallowed(self._code, ruleset)
         detector = self._detector(ruleset)
-        fingerprint = _row_fingerprint(ruleset, detector.fingerprint, self._plan, self._enricher)
+        fingerprint = _row_fingerprint(
+            ruleset, detector.fingerprint, self._plan, self._enricher, self._code
+        )
         if self._plan is not None:
             ruleset = with_annotated(ruleset, self._plan.annotated)
         memo = Memo(settings.worker.memo_entries)
@@ -194,13 +220,23 @@ class Assembly:
             ruleset=fingerprint,
             plan=self._plan,
             enricher=self._enricher,
+            before=self._transformers["before"],
+            after=self._transformers["after"],
         )
+
+    def _transformer(self, phase: Phase) -> Transformer | None:
+        if self._code is None or not self._code.of(phase):
+            return None
+        asked = self._settings.transform
+        return Transformer(self._code, phase, TransformLimits(asked.seconds, asked.memory_bytes))
 
     def _detector(self, ruleset: Ruleset) -> Detector:
         recognition = _recognition(self._settings, ruleset)
         detector = self._detectors.get(recognition)
         if detector is None:
-            detector = self._detectors[recognition] = make_detector(self._settings, ruleset)
+            detector = make_detector(self._settings, ruleset)
+            detector.detect(FIRST_TEXTS)
+            self._detectors[recognition] = detector
         return detector
 
 
@@ -217,7 +253,8 @@ def row_fingerprint(settings: Settings, ruleset: Ruleset) -> str:
     of_detector = fingerprint(recognition, build_recognizers(recognition))
     enrichments = load_identity_config(settings).enrichments
     enricher = Enricher(enrichments) if enrichments else None
-    return _row_fingerprint(ruleset, of_detector, load_plan(settings), enricher)
+    beside = (load_plan(settings), enricher, load_transformations(settings))
+    return _row_fingerprint(ruleset, of_detector, *beside)
 
 
 def _recognition(settings: Settings, ruleset: Ruleset) -> Recognition:
@@ -239,12 +276,27 @@ def _tokens(settings: Settings, ring: KeyRing, ruleset: Ruleset) -> Tokens:
 
 
 def _row_fingerprint(
-    ruleset: Ruleset, detector: str, plan: TrackingPlan | None, enricher: Enricher | None
+    ruleset: Ruleset, detector: str, *beside: TrackingPlan | Enricher | Code | None
 ) -> str:
     # Rules alone do not say what a row went through: other recognizers find other things.
-    beside = [each.fingerprint for each in (plan, enricher) if each is not None]
-    parts = [ruleset.fingerprint, detector, *beside]
+    others = [each.fingerprint for each in beside if each is not None]
+    parts = [ruleset.fingerprint, detector, *others]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _refuse_unallowed(code: Code, ruleset: Ruleset) -> None:
+    problems = [
+        Problem(
+            str(each.file),
+            "",
+            f"sees raw events, which the rules do not allow: raw_transformations of {ruleset.name} "
+            "does not name it",
+        )
+        for each in code.of("before")
+        if each.name not in ruleset.raw_transformations
+    ]
+    if problems:
+        raise ConfigError(*problems)
 
 
 def _secret(file: Path) -> str:

@@ -1,6 +1,6 @@
 """The way of a batch, from records to rows, dead letters and links: pure, and readable from here.
 
-    decode → plan → enrich → survey → detect → redact → identity → row
+    decode → [transform] → plan → enrich → survey → detect → redact → [transform] → identity → row
 
 One detector call serves the whole batch. What is wrong with one event makes it a dead letter and
 costs the others nothing: refused by a stage (:class:`~streamproc.errors.EventError`), or a fault of
@@ -11,9 +11,10 @@ passes a stage that failed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias, TypeVar
 
+import orjson
 import structlog
 
 from streamproc.deadletters import Seal, dead_letter
@@ -21,10 +22,21 @@ from streamproc.decode import Limits, decode
 from streamproc.detect import Detector
 from streamproc.enrich.enricher import Enricher
 from streamproc.errors import EventError, RetryableError, Stage, place_of
-from streamproc.events import Dropped, Enriched, Identity, Link, Outcome, Record, Redacted
+from streamproc.events import (
+    Dropped,
+    Enriched,
+    Event,
+    Identity,
+    Link,
+    Outcome,
+    Record,
+    Redacted,
+    RedactedBody,
+)
 from streamproc.identity import View, links_of
 from streamproc.redact import Memo, Redactor, ScopedSites, Survey, survey
 from streamproc.tracking import TrackingPlan, check
+from streamproc.transform import Given, Made, TransformDropped, Transformer
 from streamproc.warehouse.rows import to_row
 
 __all__ = ["Parts", "Pipeline", "Result"]
@@ -52,6 +64,10 @@ class Parts:
     """Which events are planned; None where all are."""
     enricher: Enricher | None = None
     """What is read out of events before they are redacted; None for nothing."""
+    before: Transformer | None = None
+    """Transformations of raw events, which the rules allow; None where there are none."""
+    after: Transformer | None = None
+    """Transformations of redacted events; None where there are none."""
 
 
 class Result(NamedTuple):
@@ -83,34 +99,48 @@ class Pipeline:
         Raises:
             RetryableError: Something it needs cannot be reached now.
         """
-        surveyed = [self._attempt("decode", record, self._survey) for record in records]
-        searched = self._search(surveyed)
+        decoded: Sequence[Event | Dropped | EventError]
+        decoded = [self._attempt("decode", record, self._decode) for record in records]
+        if self._parts.before is not None:
+            decoded = self._transform_raw(self._parts.before, records, decoded)
+        surveyed: Sequence[Surveyed] = [
+            self._attempt("decode", event, self._survey) if isinstance(event, Event) else event
+            for event in decoded
+        ]
+        redacted: Sequence[Redacted | Dropped | EventError] = [
+            self._attempt("redact", item, self._redact) if isinstance(item, Survey) else item
+            for item in self._search(surveyed)
+        ]
+        if self._parts.after is not None:
+            redacted = self._transform(self._parts.after, redacted)
+        return self._rows(records, redacted)
+
+    def _rows(
+        self, records: Sequence[Record], redacted: Sequence[Redacted | Dropped | EventError]
+    ) -> Result:
         links: dict[Link, None] = {}
         outcomes: list[Outcome] = []
         kept: list[Redacted | None] = []
-        for record, item in zip(records, searched, strict=True):
-            redacted: Redacted | None = None
+        for record, made in zip(records, redacted, strict=True):
             outcome: Outcome | EventError
-            if not isinstance(item, Survey):
-                outcome = item
+            if isinstance(made, Redacted):
+                outcome = self._attempt("row", (made, links), self._row)
             else:
-                made = self._attempt("redact", item, self._redact)
-                if isinstance(made, Redacted):
-                    redacted = made
-                    outcome = self._attempt("row", (made, links), self._row)
-                else:
-                    outcome = made
+                outcome = made
             if isinstance(outcome, EventError):
-                outcome = self._letter(record, outcome)
-                redacted = None
-            outcomes.append(outcome)
-            kept.append(redacted)
+                outcomes.append(self._letter(record, outcome))
+                kept.append(None)
+            else:
+                outcomes.append(outcome)
+                kept.append(made if isinstance(made, Redacted) else None)
         return Result(outcomes, list(links), kept)
 
     # -- stages -----------------------------------------------------------------------------------
 
-    def _survey(self, record: Record) -> Survey | Dropped:
-        event = decode(record, self._parts.limits)
+    def _decode(self, record: Record) -> Event:
+        return decode(record, self._parts.limits)
+
+    def _survey(self, event: Event) -> Survey | Dropped:
         if self._parts.plan is not None:
             checked = check(event, self._parts.plan)
             if isinstance(checked, Dropped):
@@ -155,6 +185,40 @@ class Pipeline:
         identity = self._parts.view.resolve(redacted.subject)
         return to_row(Enriched(redacted, Identity(identity)))
 
+    # -- transformations --------------------------------------------------------------------------
+
+    def _transform_raw(
+        self,
+        transformer: Transformer,
+        records: Sequence[Record],
+        decoded: Sequence[Event | Dropped | EventError],
+    ) -> list[Event | Dropped | EventError]:
+        waiting = [event for event in decoded if isinstance(event, Event)]
+        made = iter(transformer.run([_given(event) for event in waiting]))
+        return [
+            self._decode_made(record, next(made)) if isinstance(event, Event) else event
+            for record, event in zip(records, decoded, strict=True)
+        ]
+
+    def _decode_made(self, record: Record, made: Made) -> Event | Dropped | EventError:
+        if isinstance(made, TransformDropped):
+            return Dropped(record.origin, made.rule)
+        if isinstance(made, EventError):
+            return made
+        # What code returned is no more to be trusted than what a producer sent.
+        written = replace(record, value=orjson.dumps(made))
+        return self._attempt("decode", written, self._decode)
+
+    def _transform(
+        self, transformer: Transformer, redacted: Sequence[Redacted | Dropped | EventError]
+    ) -> list[Redacted | Dropped | EventError]:
+        waiting = [event for event in redacted if isinstance(event, Redacted)]
+        made = iter(transformer.run([_given(event) for event in waiting]))
+        return [
+            _with_body(event, next(made)) if isinstance(event, Redacted) else event
+            for event in redacted
+        ]
+
     # -- failures ---------------------------------------------------------------------------------
 
     def _attempt(
@@ -177,3 +241,15 @@ class Pipeline:
 
     def _letter(self, record: Record, error: EventError) -> Outcome:
         return dead_letter(record, error, ruleset=self.ruleset, seal=self._parts.seal)
+
+
+def _given(event: Event | Redacted) -> Given:
+    topic, partition, offset = event.origin
+    at = {"topic": topic, "partition": partition, "offset": offset}
+    return Given(event.body, {"messageId": event.message_id, **at})
+
+
+def _with_body(event: Redacted, made: Made) -> Redacted | Dropped | EventError:
+    if isinstance(made, TransformDropped):
+        return Dropped(event.origin, made.rule)
+    return made if isinstance(made, EventError) else event._replace(body=RedactedBody(made))

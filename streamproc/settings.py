@@ -156,11 +156,11 @@ class TransformSettings(Section):
     """The users' own transformations."""
 
     directory: Path | None = None
-    """Their folder; without it there are none."""
+    """Folder of transformations, the users' own code; without it there are none."""
     seconds: Seconds = 5
-    """How long they may take for one batch; an event that takes longer is dead-lettered."""
+    """How long they may take for a batch; an event that takes longer is dead-lettered."""
     memory_bytes: Annotated[int, Field(ge=134_217_728)] = 536_870_912
-    """Most memory of the process they run in."""
+    """Most memory of the process that transformations run in."""
 
 
 class LimitSettings(Section):

@@ -272,6 +272,9 @@ class Ruleset(Statement):
     ``default``."""
     rules: tuple[Rule, ...] = ()
     """First match wins: among the rules of one kind, the first that matches a field decides."""
+    raw_transformations: tuple[str, ...] = ()
+    """The transformations that may see events before they are redacted, by name. What they return
+    is redacted; no other transformation ever sees a raw event."""
 
     _recognizers: Recognizers = Recognizers()
 
@@ -310,6 +313,8 @@ class Ruleset(Statement):
 def _canonical(ruleset: Ruleset) -> str:
     content = ruleset.model_dump(mode="python")
     content["language"] = LANGUAGE_VERSION
+    if not ruleset.raw_transformations:
+        del content["raw_transformations"]  # fingerprints from before there were any stay true
     content["recognizers"] = [asdict(definition) for definition in ruleset.recognizers]
     return json.dumps(content, sort_keys=True, default=_sorted)
 

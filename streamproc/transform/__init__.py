@@ -17,6 +17,16 @@ Code of the company's own is trusted not to attack the machine; this is no sandb
 """
 
 from streamproc.transform.code import Code, Phase, load_code
-from streamproc.transform.runner import Made, Transformer
+from streamproc.transform.process import Limits
+from streamproc.transform.runner import Given, Made, TransformDropped, Transformer
 
-__all__ = ["Code", "Made", "Phase", "Transformer", "load_code"]
+__all__ = [
+    "Code",
+    "Given",
+    "Limits",
+    "Made",
+    "Phase",
+    "TransformDropped",
+    "Transformer",
+    "load_code",
+]

@@ -32,6 +32,9 @@ PLACE: Final = struct.Struct("=iid")
 
 PR_SET_PDEATHSIG: Final = 1
 
+IDLE: Final = -1
+"""The place of a process that has nothing to do."""
+
 LENGTH: Final = struct.Struct(">I")
 
 LONGEST_NAME: Final = 60
@@ -219,6 +222,7 @@ def main(arguments: Sequence[str]) -> None:
     _bound(memory_bytes)
     sys.path.insert(0, arguments[4])
     place = mmap.mmap(shared, PLACE.size)
+    PLACE.pack_into(place, 0, IDLE, -1, 0.0)
     loaded = _load(arguments[5:])
     _write(target, b"[]")
     while True:
@@ -226,7 +230,9 @@ def main(arguments: Sequence[str]) -> None:
         events = _Events(orjson.loads(_read(source, size)), place)
         for which, each in enumerate(loaded):
             events.run(which, each)
-        _write(target, events.finish())
+        answer = events.finish()
+        PLACE.pack_into(place, 0, IDLE, -1, 0.0)
+        _write(target, answer)
 
 
 if __name__ == "__main__":

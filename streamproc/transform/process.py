@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -43,13 +44,13 @@ class Gone(NamedTuple):
 
     Attributes:
         timed_out: Whether the time was up; else it ended by itself, or for lack of memory.
-        which: The index of the transformation that it was in.
+        which: The index of the transformation that it was in; None if it was in none.
         event: The index of the event that it was at; None if at all of them.
         seconds: How long it was at it.
     """
 
     timed_out: bool
-    which: int
+    which: int | None
     event: int | None
     seconds: float
 
@@ -88,6 +89,7 @@ class Process:
         for descriptor in given:
             os.close(descriptor)
         os.set_blocking(self._requests, False)
+        self._end = weakref.finalize(self, _end, self._process, self._requests, self._answers)
         if self._receive(time.monotonic() + START_SECONDS) is None:
             self.close()
             raise RetryableError("the transformations cannot be imported")
@@ -109,16 +111,13 @@ class Process:
         now = time.monotonic()
         which, event, since = child.PLACE.unpack_from(self._place, 0)
         self.close()
+        if which == child.IDLE:
+            return Gone(now >= until, None, None, 0.0)
         return Gone(now >= until, which, None if event < 0 else event, now - since)
 
     def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
-        for descriptor in (self._requests, self._answers):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._requests = self._answers = -1
+        """End the process. Called for one when nothing refers to it any longer."""
+        self._end()
 
     def _send(self, whole: bytes, until: float) -> bool:
         left = memoryview(whole)
@@ -149,6 +148,13 @@ class Process:
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
+
+
+def _end(process: subprocess.Popen[bytes], *pipes: int) -> None:
+    process.kill()
+    process.wait()
+    for descriptor in pipes:
+        os.close(descriptor)
 
 
 def _ready(descriptor: int, event: int, until: float) -> bool:

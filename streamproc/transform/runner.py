@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -41,13 +42,18 @@ class TransformDropped(NamedTuple):
 
     transformation: str
 
+    @property
+    def rule(self) -> str:
+        """What stands for it where drops are counted by the rule that made them."""
+        return f"transform:{self.transformation}"
+
 
 Made: TypeAlias = "dict[str, Any] | TransformDropped | EventError"
 """What became of an event: its new body, that it was dropped, or why it cannot go on."""
 
 
 class Transformer:
-    """Runs the transformations of one phase. For one thread at a time.
+    """Runs the transformations of one phase. Safe to share between threads.
 
     The process is started with the first batch, and again after it ended.
     """
@@ -59,6 +65,7 @@ class Transformer:
         self._limits = limits
         self._steps: Sequence[Transformation] = code.of(phase)
         self._process: Process | None = None
+        self._lock = threading.Lock()
 
     def __bool__(self) -> bool:
         """Return whether there is any transformation of this phase."""
@@ -76,6 +83,17 @@ class Transformer:
         Raises:
             RetryableError: The process does not start.
         """
+        with self._lock:
+            return self._run(events)
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            if self._process is not None:
+                self._process.close()
+                self._process = None
+
+    def _run(self, events: Sequence[Given]) -> list[Made]:
         made: list[Made | None] = [None] * len(events)
         deaths = 0
         waiting = [list(range(len(events)))]
@@ -97,12 +115,6 @@ class Transformer:
         assert all(each is not None for each in made)
         return [each for each in made if each is not None]
 
-    def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.close()
-            self._process = None
-
     def _exchange(self, events: Sequence[Given]) -> list[Any] | Gone:
         if self._process is None:
             self._process = Process(self._code, self._phase, self._limits)
@@ -119,9 +131,12 @@ class Transformer:
         self, indexes: Sequence[int], gone: Gone, made: list[Made | None]
     ) -> list[list[int]]:
         """Decide what a death costs; return the events that are to be tried again, in parts."""
+        if gone.which is None and not gone.timed_out:
+            return [list(indexes)]  # somebody ended it while it was idle: no event is to blame
+        name = "" if gone.which is None else self._steps[gone.which].name
         log.warning(
             "a transformation ran out of time" if gone.timed_out else "a transformation ended",
-            transformation=self._steps[gone.which].name,
+            transformation=name,
             events=len(indexes),
         )
         guilty = 0 if len(indexes) == 1 else gone.event
@@ -129,7 +144,7 @@ class Transformer:
             len(indexes) == 1 or not gone.timed_out or gone.seconds > SUSPECT * self._limits.seconds
         ):
             code = "timed_out" if gone.timed_out else "process_ended"
-            made[indexes[guilty]] = EventError("transform", code, self._steps[gone.which].name)
+            made[indexes[guilty]] = EventError("transform", code, name)
             return [[index for place, index in enumerate(indexes) if place != guilty]]
         middle = len(indexes) // 2
         return [list(indexes[middle:]), list(indexes[:middle])]
