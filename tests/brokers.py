@@ -133,7 +133,9 @@ class Broker:
             }
         )
         try:
-            wanted = self.partitions(topic) if partitions is None else list(partitions)
+            # A consumer that does not know a topic's leaders looks for them again in half a second.
+            there = consumer.list_topics(topic, timeout=WAIT_SECONDS).topics[topic].partitions
+            wanted = sorted(there) if partitions is None else list(partitions)
             consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in wanted])
             return sorted(_until_the_end(consumer, set(wanted)))
         finally:
