@@ -37,7 +37,9 @@ def worker(ctx: click.Context) -> None:
     pipelines = Pipelines(assembly.pipeline)
     if settings.rules.follow == "topic":
         wait_for_topics(settings)
-    rules = start_rules(settings, pipelines, assembly.parts)
+    # Detectors are for one thread: rules are tried with others than those of the pipelines.
+    apart = Assembly(settings, load_key_ring(settings), view)
+    rules = start_rules(settings, pipelines, apart.parts)
     wait_for_topics(settings)
     rows = wait_for_row_codec(settings.registry, settings.topics.load)
     links = LinkReader(settings.kafka.brokers, settings.topics.links, view.add)

@@ -154,6 +154,7 @@ class TopicRules:
         self._reporter.stop()
         self._reader.stop(self._channel.patience_seconds)
         self._pipelines.close()
+        self._shadowing.close()
 
     # -- what the reporter asks -------------------------------------------------------------------
 

@@ -36,10 +36,7 @@ class RulesInForce(Protocol):
         """Take note that these partitions, and no others, are this process's."""
 
     def look(self, records: Sequence[Record]) -> None:
-        """Take note that all that was made of ``records`` is acknowledged; takes little time.
-
-        Called in the thread that runs the pipelines.
-        """
+        """Take note that all that was made of ``records`` is acknowledged; takes no time."""
 
     def progress(self) -> Mapping[str, object]:
         """Return what there is to say of them in a line of the log."""

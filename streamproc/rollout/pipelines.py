@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final
 
 from streamproc.errors import ConfigError, Problem, place_of
 from streamproc.pipeline import Pipeline
@@ -16,8 +16,6 @@ from streamproc.rollout.status import RulesetStatus
 from streamproc.rules import Ruleset
 
 __all__ = ["Pipelines"]
-
-T = TypeVar("T")
 
 KEPT: Final = 4
 """Pipelines kept: what is in force, what is about to be, and where partitions that are read anew
@@ -51,10 +49,6 @@ class Pipelines:
             while len(self._made) > KEPT and next(iter(self._made.values())).done():
                 self._made.popitem(last=False)
             return made
-
-    def beside(self, work: Callable[[], T]) -> Future[T]:
-        """Return what ``work`` makes, in the thread that makes the pipelines."""
-        return self._thread.submit(work)
 
     def states(self) -> Mapping[int, RulesetStatus]:
         """Return how it stands with each ruleset that was asked for lately."""

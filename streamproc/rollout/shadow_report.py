@@ -83,6 +83,7 @@ class ShadowReport(_Part):
         topic: The raw topic.
         compared: Events that both were tried on.
         missed: Records of the sample that there was no time for.
+        failed: Workers that cannot try it, or could not any longer.
         changes: What differs in them.
         turns: Events that become something else as a whole.
         seconds: What looking at these events took, under the one in force.
@@ -94,6 +95,7 @@ class ShadowReport(_Part):
     topic: str
     compared: Count = 0
     missed: Count = 0
+    failed: Count = 0
     changes: tuple[ChangeCount, ...] = ()
     turns: tuple[TurnCount, ...] = ()
     seconds: Seconds = 0.0
@@ -169,6 +171,7 @@ def together(reports: Iterable[ShadowReport], ruleset: int, against: int) -> Sha
         topic=about[0].topic if about else "",
         compared=sum(each.compared for each in about),
         missed=sum(each.missed for each in about),
+        failed=sum(each.failed for each in about),
         changes=_changes(events),
         turns=_turns(turns),
         seconds=sum(each.seconds for each in about),

@@ -28,7 +28,8 @@ def start_rules(settings: Settings, pipelines: Pipelines, parts_of: PartsOf) -> 
     Args:
         settings: Where they come from.
         pipelines: Makes rulesets ready.
-        parts_of: Makes what is needed to try one beside another.
+        parts_of: Makes what is needed to try one beside another, in a thread that has nothing in
+            common with the one that runs the pipelines.
 
     Raises:
         ConfigError: They cannot be used.
@@ -36,7 +37,7 @@ def start_rules(settings: Settings, pipelines: Pipelines, parts_of: PartsOf) -> 
     """
     if settings.rules.follow == "topic":
         channel = _channel(settings)
-        shadowing = Shadowing(channel.worker, channel.raw, pipelines, parts_of)
+        shadowing = Shadowing(channel.worker, channel.raw, parts_of)
         followed = TopicRules(channel, pipelines, shadowing)
         followed.start()
         return followed

@@ -64,6 +64,9 @@ def promote(
     settings = settings_of(ctx).settings
     configure(settings.log)
     candidate, report = _tried(settings, ruleset)
+    if report.failed:
+        told = f"{counted(report.failed, 'worker')} could not try ruleset {candidate.id}"
+        raise click.ClickException(f"{told}, and the logs say why; nothing was published")
     if not report.compared:
         told = f"ruleset {candidate.id} was not tried beside ruleset {report.against}"
         raise click.ClickException(f"{told}; see `streamproc rules shadow`")

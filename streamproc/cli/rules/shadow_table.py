@@ -60,6 +60,9 @@ def as_lines(found: Tried) -> Iterator[RenderableType]:
     state = "is tried" if found.running else "was tried"
     yield Text(f"Ruleset {report.ruleset} {state} beside ruleset {report.against}.")
     yield Text(f"{report.compared:,} events compared, {report.missed:,} missed for want of time.")
+    if report.failed:
+        told = f"{report.failed:,} of the workers could not try it; their logs say why."
+        yield Text(told, style="red")
     if report.compared:
         before, after = (_micros(each, report) for each in (report.seconds, report.new_seconds))
         yield Text(f"Looking at an event takes {after:,} µs, {before:,} by the one in force.")
