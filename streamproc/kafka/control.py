@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -109,6 +110,9 @@ class LogReader(threading.Thread):
 
     def run(self) -> None:
         """Read until stopped."""
+        # A consumer that does not know a leader yet waits 0.5 s before it looks again.
+        with suppress(KafkaException):
+            self._consumer.list_topics(self._place.topic, ASK_SECONDS)
         self._consumer.assign([TopicPartition(self._place.topic, PARTITION, OFFSET_BEGINNING)])
         try:
             while not self._stop_requested.is_set() and self._broken is None:
