@@ -88,7 +88,7 @@ def _written(condition: Condition) -> str:
     ((test, value),) = said.items()
     if test in TESTS:
         assert condition.path is not None
-        return f"{'.'.join(condition.path.steps)} {test} {_told(value)}"
+        return f"{condition.path} {test} {_told(value)}"
     parts = {"all": condition.every, "any": condition.some}.get(test)
     if parts:
         return f"{test} of ({'; '.join(map(_written, parts))})"

@@ -35,8 +35,8 @@ from pydantic_core import PydanticCustomError
 
 from streamproc.rules.consent import categories, denied, given
 from streamproc.rules.operators import Statement
-from streamproc.rules.paths import ANY, ANY_DEPTH, WrittenPath, letters_of
-from streamproc.rules.regexes import finder, refusal
+from streamproc.rules.paths import ANY, ANY_DEPTH, KEY, WrittenField, letters_of
+from streamproc.rules.regexes import IGNORE_CASE, finder, refusal
 from streamproc.rules.values import number_of, text_of
 
 __all__ = ["Condition", "Expression", "Test", "Texts", "compiled", "compiled_together"]
@@ -80,8 +80,8 @@ ALONE = ("consent_denied", "consent_given", "identified", "all", "any", "not")
 class Condition(Statement):
     """One condition; see the module for what it can say."""
 
-    path: WrittenPath | None = None
-    """The field that is tested."""
+    path: WrittenField | None = None
+    """The field that is tested: a path, or `{key: "^card_"}` for every field of such a key."""
     equals: Scalar | None = None
     """A value at the path is this one."""
     among: Annotated[Scalars | None, Field(alias="in")] = None
@@ -260,9 +260,17 @@ def _comparable(value: str | float) -> tuple[bool, str | float]:
 
 def _values(value: Any, steps: tuple[str, ...]) -> Iterator[Any]:
     """Yield what is at ``steps`` below ``value``; lists are looked into, and are no steps."""
+    # With one ** each value is come by once; with more, in as many ways as there are to share its
+    # depth out among them: a second for an event 60 deep, where four of them are.
+    seen: set[tuple[int, int]] | None = set() if steps.count(ANY_DEPTH) > 1 else None
     waiting: list[tuple[Any, tuple[str, ...]]] = [(value, steps)]
     while waiting:
         value, steps = waiting.pop()
+        if seen is not None:
+            place = (id(value), len(steps))
+            if place in seen:
+                continue
+            seen.add(place)
         if type(value) is list:
             waiting += [(item, steps) for item in value]
         if not steps:
@@ -276,8 +284,20 @@ def _values(value: Any, steps: tuple[str, ...]) -> Iterator[Any]:
             waiting += [
                 (item, rest)
                 for key, item in value.items()
-                if step in (ANY, key) or _letters(key) == step
+                if step in (ANY, key) or _letters(key) == step or _is_found(step, key)
             ]
+
+
+def _is_found(step: str, key: str) -> bool:
+    if not step.startswith(KEY):
+        return False
+    found = _key_finder(step.removeprefix(KEY))
+    return found(key) or found(_letters(key))
+
+
+@lru_cache(maxsize=1_024)
+def _key_finder(expression: str) -> Callable[[str], bool]:
+    return finder(expression, IGNORE_CASE)
 
 
 _letters = lru_cache(maxsize=4_096)(letters_of)

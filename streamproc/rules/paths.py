@@ -32,7 +32,7 @@ from pydantic_core import PydanticCustomError
 
 from streamproc.rules.regexes import IGNORE_CASE, refusal
 
-__all__ = ["ANY", "ANY_DEPTH", "KEY", "FieldPath", "WrittenField", "WrittenPath", "letters_of"]
+__all__ = ["ANY", "ANY_DEPTH", "KEY", "FieldPath", "WrittenField", "letters_of"]
 
 ANY = "*"
 ANY_DEPTH = "**"
@@ -73,6 +73,10 @@ class FieldPath(NamedTuple):
                 raise ValueError("expected steps joined by dots, each a key, * or **")
             steps.append(step if step in {ANY, ANY_DEPTH} else _plain(step))
         return cls(tuple(steps))
+
+    def __str__(self) -> str:
+        """Return the path by the letters of its keys; expressions stand between slashes."""
+        return ".".join(f"{step}/" if step.startswith(KEY) else step for step in self.steps)
 
     @classmethod
     def keyed(cls, expression: str) -> FieldPath:
@@ -159,9 +163,7 @@ _KEY: Final = {
     "additionalProperties": False,
 }
 
-WrittenPath = Annotated[FieldPath, BeforeValidator(_parsed), WithJsonSchema(_PATH)]
-"""A path as a ruleset writes it."""
 WrittenField = Annotated[
     FieldPath, BeforeValidator(_parsed_field), WithJsonSchema({"anyOf": [_PATH, _KEY]})
 ]
-"""The same, or an expression for keys."""
+"""A path as a ruleset writes it, or an expression for keys."""

@@ -56,6 +56,9 @@ def holds(written: dict[str, Any], body: dict[str, Any] = BODY) -> bool:
         ({"path": "properties.items[*].sku", "equals": "b"}, True),
         ({"path": "properties.items.tags", "equals": "y"}, True),
         ({"path": "**.sku", "equals": "a"}, True),
+        ({"path": {"key": "^s.u$"}, "equals": "b"}, True),
+        ({"path": {"key": "^country$"}, "equals": "FR"}, False),
+        ({"path": {"key": "consent_?given"}, "exists": True}, False),
         ({"path": "properties.*.sku", "equals": "c"}, False),
         ({"path": "properties.plan", "matches": "^pro"}, True),
         ({"path": "properties.plan", "matches": "^PRO"}, False),
@@ -127,6 +130,16 @@ def test_ids_that_are_no_list_count_as_well(ids: Any) -> None:
     assert holds({"consent_denied": ["marketing"]}, denied)
     assert not holds({"consent_denied": ["marketing"]}, allowed)
     assert holds({"consent_given": ["marketing"]}, allowed)
+
+
+def test_many_steps_of_any_depth_end_in_an_event_that_is_nested_deeply() -> None:
+    body: dict[str, Any] = {"y": 1}
+    for _ in range(60):
+        body = {"a": body}
+    many = "**.a." * 12  # 10**12 ways to share the depth out among them
+
+    assert holds({"path": f"{many}y", "equals": 1}, body)
+    assert not holds({"path": f"{many}x", "exists": True}, body)
 
 
 def test_an_expression_looks_at_a_bounded_part_of_a_text() -> None:
