@@ -21,7 +21,7 @@ from streamproc.warehouse.loading.plan import NoDeadLetters
 from streamproc.warehouse.loading.session import Clock
 from streamproc.warehouse.loading.source import AtEnd, Expired, Fetched, Happening, Listener
 from streamproc.warehouse.schema import Change, Schema
-from streamproc.warehouse.sink import START, Batch, Load, LoadResult, Place, Position, Sink
+from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position, Sink
 
 __all__ = [
     "NOW",

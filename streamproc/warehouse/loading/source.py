@@ -142,6 +142,7 @@ class KafkaSource:
         self._consumer = Consumer(consumer_config(settings, group))
         self._ids = TopicIds(settings, topic)
         self._begun: dict[Place, str | None] = {}
+        self._is_watching = False
         self._expired: list[Place] = []
         self._untold: list[Place] | None = None
         self._paused = False
@@ -171,7 +172,8 @@ class KafkaSource:
         if self._untold is not None and self._listener is not None:
             untold, self._untold = self._untold, None
             self._listener.assigned(self._topic, untold)
-        self._watch()
+        if self._is_watching:
+            self._watch()
         if self._expired:
             return Expired(self._expired.pop())
         # One by one: unlike consume(), poll() never returns a record read before a rebalance that
@@ -196,6 +198,7 @@ class KafkaSource:
                 [TopicPartition(*place, position.offset) for place, position in first.items()]
             )
             self._begun |= dict.fromkeys(first, topic_id)
+            self._is_watching = topic_id is not None
             if self._paused:
                 self._consumer.pause(_partitions(first))
         except KafkaException as error:

@@ -48,7 +48,8 @@ class TopicIds:
             RetryableError: The brokers do not say, or there is no such topic now.
         """
         try:
-            if consumer.list_topics(self._topic, timeout=ASK_SECONDS).controller_id < 0:
+            cluster = consumer.list_topics(self._topic, timeout=ASK_SECONDS)
+            if cluster.controller_id not in cluster.brokers:
                 return None
             found = self._ask().result(ASK_SECONDS)
         except KafkaException as error:

@@ -354,6 +354,21 @@ def test_who_is_second_to_commit_begins_anew(
     assert asked(directory, "paid") == [("0",), ("1",), ("2",)]
 
 
+def test_who_looks_at_a_lake_touches_nothing(directory: Path) -> None:
+    settings = LoaderSettings(parquet_directory=directory)
+    looking = open_parquet(settings, "look")
+    assert (looking.offsets(), looking.schema()) == ({}, {})
+    looking.close()
+    assert not directory.exists()
+    load(opened_lake(directory), [Event("a")], moved={0: (0, 1)})
+    before = sorted(directory.rglob("*"))
+    looking = open_parquet(settings, "look")
+    assert looking.offsets() == {Place(TOPIC, 0): Position(1)}
+    assert looking.counts()["tracks"] == 1
+    looking.close()
+    assert sorted(directory.rglob("*")) == before
+
+
 def test_what_a_loader_that_is_gone_has_staged_is_removed_and_that_of_others_is_not(
     directory: Path,
 ) -> None:

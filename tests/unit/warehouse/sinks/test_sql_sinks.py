@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -156,6 +157,23 @@ def test_offsets_of_an_earlier_release_go_on_without_an_id(sink: SQLSink) -> Non
     there, known = Position(3), Position(4, "known")
     sink.load(batch(advances={Place(TOPIC, 0): Advance(there, known)}))
     assert sink.offsets() == {Place(TOPIC, 0): known}
+
+
+def test_who_looks_touches_nothing(tmp_path: Path, postgres_url: str) -> None:
+    file = tmp_path / "warehouse.duckdb"
+    url = fresh_schema(postgres_url)
+    looking: list[SQLSink] = [
+        open_duckdb(LoaderSettings(duckdb_file=file), "look"),
+        open_postgres(LoaderSettings(postgres_url=SecretStr(url)), "look"),
+    ]
+    for sink in looking:
+        assert (sink.offsets(), sink.schema(), sink.counts()) == ({}, {}, {})
+        assert sink.loads(NOW) == []
+        sink.close()
+    assert list(tmp_path.iterdir()) == []
+    again = open_postgres(LoaderSettings(postgres_url=SecretStr(url)), "look")
+    with closing(again), again._transaction():
+        assert again._read_tables() == {}
 
 
 @pytest.mark.parametrize("moved", [(0, 5), (2, 5), (4, 5)])
