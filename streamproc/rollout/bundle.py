@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -33,12 +34,10 @@ def read_bundle(place: Path) -> dict[str, str]:
     Raises:
         ConfigError: A file cannot be read, or all of them are too large together.
     """
-    folder = place if place.is_dir() else place.parent
-    files = _beside(folder)
-    if place.is_file():
-        files = {name: file for name, file in files.items() if file.suffix == ".txt"}
-        files[place.name] = place
-    files |= {str(PurePosixPath(RECOGNIZERS, each.name)): each for each in _recognizers(folder)}
+    try:
+        files = _files(place)
+    except OSError as error:
+        raise ConfigError(Problem(str(place), "", f"cannot be read: {error.strerror}")) from None
     texts = {name: read_text(file) for name, file in sorted(files.items())}
     if (size := sum(len(text.encode()) for text in texts.values())) > MOST_BYTES:
         told = f"expected at most {MOST_BYTES:,} bytes of rules and recognizers, found {size:,}"
@@ -68,10 +67,29 @@ def open_bundle(files: Mapping[str, str], place: str = "") -> Ruleset:
             raise ConfigError(*_renamed(error, name, place)) from None
 
 
+def _files(place: Path) -> dict[str, Path]:
+    folder = place if place.is_dir() else place.parent
+    files = _beside(folder)
+    if place.is_file():
+        files = {name: file for name, file in files.items() if file.suffix == ".txt"}
+        files[place.name] = place
+    recognizers = {
+        str(PurePosixPath(RECOGNIZERS, each.name)): each for each in _recognizers(folder)
+    }
+    return files | recognizers
+
+
 def _beside(folder: Path) -> dict[str, Path]:
     """Return the file of the ruleset in ``folder``, and the lists it may name, from below too."""
-    found = [*folder.glob("*.yaml"), *folder.rglob("*.txt")]
+    found = [*folder.glob("*.yaml"), *_lists(folder)]
     return {file.relative_to(folder).as_posix(): file for file in found if file.is_file()}
+
+
+def _lists(folder: Path) -> Iterator[Path]:
+    for below, folders, files in os.walk(folder):
+        # Kubernetes keeps what it mounts in such folders, and links to it; each has its own time.
+        folders[:] = (name for name in folders if not name.startswith(".."))
+        yield from (Path(below, name) for name in files if name.endswith(".txt"))
 
 
 def _recognizers(folder: Path) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from typing import Final
 
 import structlog
 
-from streamproc.errors import ConfigError
+from streamproc.errors import ConfigError, Problem, place_of
 from streamproc.events import Record
 from streamproc.rollout.bundle import open_bundle, read_bundle
 from streamproc.rollout.in_force import Part, records_of
@@ -51,7 +51,8 @@ class FolderRules:
         self._lock = threading.Lock()
         self._ledger = Ledger(topic)
         self._decided: dict[int, int] = {}
-        self._seen = self._glimpsed = ""
+        self._seen = self._glimpsed = self._used = ""
+        self._number = 0
         self._told: list[str] = []
         self._refused = 0
         self._stop_requested = threading.Event()
@@ -64,7 +65,7 @@ class FolderRules:
             ConfigError: With every problem of it.
         """
         files = read_bundle(self._place)
-        self._seen = _digest(files)
+        self._seen = self._used = _digest(files)
         published = self._published(files)
         self._pipelines.of(published).result()
         self._take_over(published)
@@ -108,11 +109,21 @@ class FolderRules:
     def _watch(self) -> None:
         while not self._stop_requested.wait(LOOK_SECONDS):
             try:
-                files = read_bundle(self._place)
-                if self._is_new(_digest(files)):
-                    self._change(self._published(files))
+                self._look()
             except ConfigError as error:
-                self._refuse(error)
+                self._refuse(error.problems)
+            except Exception as error:  # noqa: BLE001 - a folder, however odd, must not end the watch
+                told = f"meets a fault of streamproc: {type(error).__name__} at {place_of(error)}"
+                self._refuse([Problem(str(self._place), "", told)])
+
+    def _look(self) -> None:
+        files = read_bundle(self._place)
+        digest = _digest(files)
+        if self._is_new(digest):
+            self._change(self._published(files))
+            self._used = digest
+        if digest == self._used:
+            self._told = []
 
     def _is_new(self, digest: str) -> bool:
         """Return whether the folder has changed, and is the same for the second time since.
@@ -134,18 +145,17 @@ class FolderRules:
         self._take_over(published)
         log.info("rules have changed", rules=published.fingerprint)
 
-    def _refuse(self, error: ConfigError) -> None:
-        problems = [str(problem) for problem in error.problems]
+    def _refuse(self, found: Sequence[Problem]) -> None:
+        problems = [str(problem) for problem in found]
         if problems != self._told:
             self._told = problems
             self._refused += 1
             log.error("rules cannot be used, those in force stay", problems=problems)
 
     def _published(self, files: Mapping[str, str]) -> Published:
-        with self._lock:
-            number = len(self._ledger.rulesets) + 1
+        self._number += 1  # never used twice: whether one can be used is remembered by its number
         return Published(
-            id=number,
+            id=self._number,
             nonce="",
             files=files,
             fingerprint=open_bundle(files, self._folder).fingerprint,
