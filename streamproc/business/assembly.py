@@ -11,12 +11,13 @@ from streamproc.errors import ConfigError, Problem
 from streamproc.identity import View
 from streamproc.identity.language import IdentityConfig
 from streamproc.identity.sources import Source
+from streamproc.pipeline import Parts
 from streamproc.redact import Tokens
 from streamproc.rollout import current_ruleset
 from streamproc.rules.document import nearest
 from streamproc.settings import Settings
 
-__all__ = ["find_place", "find_source", "make_makers"]
+__all__ = ["Makers", "find_place", "find_source"]
 
 
 def find_source(config: IdentityConfig, name: str | None) -> tuple[str, Source]:
@@ -55,21 +56,41 @@ def find_place(config: IdentityConfig, source: str | None, kind: str | None) -> 
     return Place(name, kind, found.objects[kind])
 
 
-def make_makers(
-    settings: Settings, config: IdentityConfig, places: Mapping[str, Place]
-) -> dict[str, RecordMaker]:
-    """Return what makes the records of each place; takes seconds, for the models.
+class Makers:
+    """Makes what makes records, by the rules in force and the key ring of the settings.
 
-    By the rules in force and the key ring of the settings. They share what they remember, so they
-    are for one thread at a time.
-
-    Raises:
-        ConfigError: With every problem of the rules or the keys.
-        RetryableError: The topic of rules cannot be read.
+    What it makes shares what it remembers, so it is all for one thread at a time.
     """
-    ring = load_key_ring(settings)
-    parts = Assembly(settings, ring, View()).parts(current_ruleset(settings))
-    # What is for events alone: a plan of them, what is read out of them, and what others wrote.
-    parts = replace(parts, plan=None, enricher=None, before=None, after=None)
-    tokens = Tokens(ring)
-    return {name: RecordMaker(place, config, parts, tokens) for name, place in places.items()}
+
+    def __init__(self, settings: Settings, config: IdentityConfig) -> None:
+        """Keep the parts; the key ring is read.
+
+        Raises:
+            ConfigError: There is no key ring, or none that can be used.
+        """
+        ring = load_key_ring(settings)
+        self._settings = settings
+        self._config = config
+        self._assembly = Assembly(settings, ring, View())
+        self._tokens = Tokens(ring)
+        self._ruleset = ""
+        self._parts: Parts | None = None
+
+    def of(self, places: Mapping[str, Place]) -> dict[str, RecordMaker]:
+        """Return what makes the records of each place; takes seconds the first time.
+
+        Raises:
+            ConfigError: With every problem of the rules.
+            RetryableError: The topic of rules cannot be read.
+        """
+        ruleset = current_ruleset(self._settings)
+        if self._parts is None or ruleset.fingerprint != self._ruleset:
+            parts = self._assembly.parts(ruleset)
+            # Not what is for events alone: a plan of them, what is read out of them, own code.
+            self._parts = replace(parts, plan=None, enricher=None, before=None, after=None)
+            self._ruleset = ruleset.fingerprint
+        found = self._parts
+        return {
+            name: RecordMaker(place, self._config, found, self._tokens)
+            for name, place in places.items()
+        }

@@ -72,9 +72,10 @@ class KnownRecords:
         """Remember that a record is not on the topic any more."""
         self._database.execute("DELETE FROM known WHERE object = ? AND token = ?", (kind, token))
 
-    def count(self) -> int:
-        """Return how many records are known."""
-        found: int = self._database.execute("SELECT count(*) FROM known").fetchone()[0]
+    def count(self, kind: str) -> int:
+        """Return how many records of an object are on the topic."""
+        asked = "SELECT count(*) FROM known WHERE object = ?"
+        found: int = self._database.execute(asked, (kind,)).fetchone()[0]
         return found
 
     def missing(self, kind: str) -> Iterator[KnownRecord]:

@@ -10,15 +10,20 @@ from typing import Final, TypeVar
 from streamproc.business.known import KnownRecord, KnownRecords
 from streamproc.business.records import Place, RecordMaker, SourceRow
 from streamproc.business.topic import read_known
+from streamproc.errors import ConfigError, Problem
 from streamproc.events import Micros
 from streamproc.identity.attributes import AttributeRecord
 from streamproc.kafka.attribute_topic import TopicWriter
 from streamproc.settings import Settings
 
-__all__ = ["BATCH_ROWS", "Load", "batches", "gone", "load_rows", "sweep", "write"]
+__all__ = ["BATCH_ROWS", "Load", "batches", "delete_gone", "gone", "load_rows", "sweep", "write"]
 
 BATCH_ROWS: Final = 500
 """Rows that are made records of at a time: as many as a worker's batch has events."""
+
+MOST_GONE: Final = 0.5
+FEW: Final = 100
+"""Records of which all may be gone at once: nobody has read them in error."""
 
 T = TypeVar("T")
 
@@ -75,7 +80,9 @@ def write(maker: RecordMaker, rows: list[SourceRow], load: Load) -> None:
         load.writer.records(made.records)
 
 
-def sweep(settings: Settings, place: Place, writer: TopicWriter, known: KnownRecords) -> int:
+def sweep(
+    settings: Settings, place: Place, writer: TopicWriter, known: KnownRecords, *, emptied: bool
+) -> int:
     """Delete the records of a place that were not met; return how many they were.
 
     Args:
@@ -83,17 +90,38 @@ def sweep(settings: Settings, place: Place, writer: TopicWriter, known: KnownRec
         place: Whose records.
         writer: Where to; what it was given before has been flushed.
         known: What was met.
+        emptied: As for :func:`delete_gone`.
 
     Raises:
+        ConfigError: As :func:`delete_gone`.
         RetryableError: The topic could not be read, or did not take the deletions.
     """
     read_known(settings, place.source, known)
-    deleted = 0
-    for record in gone(place.source, known.missing(place.object)):
-        writer.records([record])
-        deleted += 1
+    return delete_gone(place, writer, known, emptied=emptied)
+
+
+def delete_gone(place: Place, writer: TopicWriter, known: KnownRecords, *, emptied: bool) -> int:
+    """Delete the records of a place that are known and were not met; return how many they were.
+
+    Args:
+        place: Whose records.
+        writer: Where to.
+        known: What is on the topic, and what was met.
+        emptied: Whether they may be more than half: a table that is being made anew is empty for
+            a while, and a file may have been cut off.
+
+    Raises:
+        ConfigError: They are more than half; nothing is deleted.
+        RetryableError: The topic did not take the deletions.
+    """
+    there = known.count(place.object)
+    missing = sum(1 for _ in known.missing(place.object))
+    if missing > max(there * MOST_GONE, FEW) and not emptied:
+        told = f"{missing:,} of {there:,} records are gone; nothing is deleted without --emptied"
+        raise ConfigError(Problem(f"{place.source} {place.object}", "", told))
+    writer.records(gone(place.source, known.missing(place.object)))
     writer.flush()
-    return deleted
+    return missing
 
 
 def gone(source: str, records: Iterable[KnownRecord]) -> Iterator[AttributeRecord]:

@@ -17,7 +17,8 @@ MOST_CHARACTERS: Final = 1_024
 """Longest text of an attribute: it stands in every row of the warehouse."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-WHOLE: Final = re.compile(r"[+-]?[0-9]{1,19}")
+WHOLE: Final = re.compile(r"([+-]?[0-9]{1,19})(?:\.0*)?")
+"""Databases write whole numbers of exact types with zeros behind a point."""
 LARGEST: Final = 2**63 - 1
 WORDS: Final = {
     **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
@@ -78,10 +79,11 @@ def _string(value: Any) -> str:
 
 
 def _integer(value: Any) -> int:
-    if isinstance(value, bool) or (isinstance(value, str) and not WHOLE.fullmatch(value)):
-        raise ValueError
+    if isinstance(value, str):
+        found = WHOLE.fullmatch(value)
+        value = int(found[1]) if found else None
     number = int(value)
-    if number != (number if isinstance(value, str) else value) or abs(number) > LARGEST:
+    if isinstance(value, bool) or number != value or abs(number) > LARGEST:
         raise ValueError
     return number
 

@@ -6,7 +6,7 @@ import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -27,6 +27,7 @@ __all__ = ["import_"]
 @click.option(
     "--full", is_flag=True, help="The file is all there is: what is not in it any more goes."
 )
+@click.option("--emptied", is_flag=True, help="With --full: more than half may be gone.")
 @click.option("--dry-run", is_flag=True, help="Say what would be known, and load nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as a JSON object.")
 @click.pass_context
@@ -37,6 +38,7 @@ def import_(
     kind: str | None,
     *,
     full: bool,
+    emptied: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -52,7 +54,8 @@ def import_(
         raise click.UsageError("--full and --dry-run exclude each other")
     settings = settings_of(ctx).settings
     configure(settings.log)
-    totals = _import(settings, file, (source, kind), full=full, dry_run=dry_run)
+    wanted = Wanted(source, kind, full=full, emptied=emptied, dry_run=dry_run)
+    totals = _import(settings, file, wanted)
     if as_json:
         click.echo(json.dumps({"dry_run": dry_run, **totals.keys()}))
     else:
@@ -60,18 +63,21 @@ def import_(
     sys.exit(EXIT_DEAD_LETTERS if totals.left_out else 0)
 
 
-def _import(
-    settings: Settings,
-    file: Path,
-    place: tuple[str | None, str | None],
-    *,
-    full: bool,
-    dry_run: bool,
-) -> Totals:
+class Wanted(NamedTuple):
+    """What was asked for."""
+
+    source: str | None
+    kind: str | None
+    full: bool
+    emptied: bool
+    dry_run: bool
+
+
+def _import(settings: Settings, file: Path, wanted: Wanted) -> Totals:
     import time
 
     from streamproc.assemble import load_identity_config
-    from streamproc.business.assembly import find_place, make_makers
+    from streamproc.business.assembly import Makers, find_place
     from streamproc.business.files import read_file
     from streamproc.business.known import KnownRecords
     from streamproc.business.loading import Load, load_rows, sweep
@@ -80,16 +86,17 @@ def _import(
     from streamproc.kafka.attribute_topic import attribute_writer
 
     config = load_identity_config(settings)
-    found = find_place(config, *place)
-    maker = make_makers(settings, config, {found.object: found})[found.object]
+    found = find_place(config, wanted.source, wanted.kind)
+    maker = Makers(settings, config).of({found.object: found})[found.object]
     now = Micros(time.time_ns() // 1_000)
     rows = read_file(file, found.said.columns)
     with (
-        nullcontext() if dry_run else attribute_writer(settings) as writer,
+        nullcontext() if wanted.dry_run else attribute_writer(settings) as writer,
         progress_of(None) as advance,
         KnownRecords() as known,
     ):
         load_rows(maker, rows, Load(writer, now, lambda count: advance(count, 0)), known)
-        if full and writer is not None:
-            maker.totals.deleted += sweep(settings, found, writer, known)
+        if wanted.full and writer is not None:
+            deleted = sweep(settings, found, writer, known, emptied=wanted.emptied)
+            maker.totals.deleted += deleted
     return maker.totals
