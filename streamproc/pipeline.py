@@ -26,14 +26,13 @@ from streamproc.events import (
     Dropped,
     Enriched,
     Event,
-    Identity,
     Link,
     Outcome,
     Record,
     Redacted,
     RedactedBody,
 )
-from streamproc.identity import View, links_of
+from streamproc.identity import People, links_of
 from streamproc.redact import Memo, Redactor, ScopedSites, Survey, survey
 from streamproc.tracking import TrackingPlan, check
 from streamproc.transform import Given, Made, TransformDropped, Transformer
@@ -56,7 +55,7 @@ class Parts:
     sites: ScopedSites
     detector: Detector
     redactor: Redactor
-    view: View
+    view: People
     seal: Seal | None
     ruleset: str
     """Fingerprint of rules, detectors and tracking plan together."""
@@ -183,7 +182,7 @@ class Pipeline:
             self._parts.view.add(link)
             links[link] = None
         identity = self._parts.view.resolve(redacted.subject)
-        return to_row(Enriched(redacted, Identity(identity)))
+        return to_row(Enriched(redacted, identity))
 
     # -- transformations --------------------------------------------------------------------------
 

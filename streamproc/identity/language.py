@@ -86,7 +86,7 @@ Keys = Annotated[
 """Where a value is: the keys from the event's root, as producers write them, joined by dots. Read,
 it is a tuple of them."""
 
-Most = Annotated[int, Field(ge=1, le=10_000, strict=True)]
+Most = Annotated[int, Field(ge=1, le=2_000, strict=True)]
 
 
 class Trait(Statement):
@@ -138,6 +138,8 @@ class Limits(Statement):
     """A device stated with more traits, and without a user id, belongs to nobody by them."""
     devices_per_trait: Most = 500
     """A trait stated with more devices, and without a user id, says nothing of them."""
+    accounts_per_user: Most = 100
+    """A user id (or device) stated with more accounts has none that is remembered."""
 
 
 class Accounts(Statement):

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
-from streamproc.events import Link, Redacted, Token
+from collections.abc import Iterator
 
-__all__ = ["links_of"]
+from streamproc.events import Link, Micros, Redacted, Token
+
+__all__ = ["alias", "links_of"]
 
 
 def links_of(redacted: Redacted) -> tuple[Link, ...]:
-    """Return the links that ``redacted`` states: of identify and alias events, none of others.
+    """Return the links that ``redacted`` states: those of identify, alias and group events.
 
     Track, page and screen events carry both ids too once a person is known, but the event spec
     links ids by identify and alias; what others carry repeats that, or is a producer's mistake.
 
     While keys overlap, every event with a user id also says that its tokens under all of them are
-    one person's.
+    one person's; an identify event, that those of a trait are one.
     """
-    subject = redacted.subject
-    user, anonymous, previous = subject.user, subject.anonymous, subject.previous
+    subject, at = redacted.subject, redacted.times.timestamp
+    user = subject.user
     links: tuple[Link, ...] = ()
     if subject.users_before and user is not None:
-        links = tuple(_alias(user, before) for before in subject.users_before)
-    if redacted.type == "identify" and user is not None and anonymous is not None:
-        return links if user == anonymous else (*links, Link("identify", anonymous, user))
-    if redacted.type == "alias" and user is not None and previous is not None:
-        return links if user == previous else (*links, _alias(user, previous))
+        links = tuple(alias(user, before, at) for before in subject.users_before)
+    if redacted.type == "identify":
+        links += tuple(_of_identify(redacted))
+    elif redacted.type == "alias":
+        if user is not None and subject.previous is not None and user != subject.previous:
+            links += (alias(user, subject.previous, at),)
+    elif redacted.type == "group":
+        somebody = user or subject.anonymous
+        if somebody is not None and subject.group is not None:
+            links += (Link("group", somebody, subject.group, at=at),)
     return links
 
 
-def _alias(one: Token, other: Token) -> Link:
-    return Link("alias", min(one, other), max(one, other))
+def alias(one: Token, other: Token, at: Micros) -> Link:
+    """Return the link that two ids, or two traits, are one person's."""
+    return Link("alias", min(one, other), max(one, other), at=at)
+
+
+def _of_identify(redacted: Redacted) -> Iterator[Link]:
+    user, device, *_ = subject = redacted.subject
+    at = redacted.times.timestamp
+    if user is not None and device is not None and user != device:
+        yield Link("identify", device, user, at=at)
+    active: dict[str, Token] = {}
+    for name, trait in subject.traits:
+        if (newer := active.setdefault(name, trait)) != trait:
+            yield alias(newer, trait, at)
+        elif user is not None:
+            yield Link("trait", trait, user, name, at)
+        elif device is not None:
+            yield Link("trait_device", trait, device, name, at)

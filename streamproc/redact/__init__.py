@@ -3,8 +3,9 @@
 ==============  ===================================================================================
 ``keys``        the key ring, and a key for each purpose
 ``tokens``      keyed tokens: one value, one token, however it is written
+``naming``      whom an event is about: ids, what else names a person, its account
 ``ciphers``     what the ring does besides: encryption, and keyed changes of form
-``subjects``    keys of people, and whom an event is about
+``subjects``    keys of people
 ``operators``   what can be done with a value
 ``dates``       dates as they are written, moved or made less exact
 ``formats``     values of one form onto values of that form, by ``ff1``
@@ -31,6 +32,7 @@ are decided by rules on whole fields; inside numbers nothing is searched.
 from streamproc.redact.answers import Memo
 from streamproc.redact.ciphers import ENCRYPTED, Ciphers
 from streamproc.redact.keys import KeyRing, parse_key_ring, write_key_ring
+from streamproc.redact.naming import NamedTrait, Naming, nobody_tokens
 from streamproc.redact.redact import Redactor
 from streamproc.redact.scoped import ScopedSites
 from streamproc.redact.sites import Sites
@@ -44,6 +46,8 @@ __all__ = [
     "Ciphers",
     "KeyRing",
     "Memo",
+    "NamedTrait",
+    "Naming",
     "Redactor",
     "ScopedSites",
     "Sites",
@@ -51,6 +55,7 @@ __all__ = [
     "SubjectKeys",
     "Survey",
     "Tokens",
+    "nobody_tokens",
     "parse_key_ring",
     "survey",
     "write_key_ring",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from streamproc.detect.urls import percent_decoded, percent_encoded
 from streamproc.events import (
@@ -15,11 +15,11 @@ from streamproc.events import (
     Redacted,
     RedactedBody,
     Subject,
-    Token,
 )
 from streamproc.redact.answers import Answer, Entry, Rewritten
 from streamproc.redact.embedded import embedded, encoded
 from streamproc.redact.joins import write_previous
+from streamproc.redact.naming import Naming, Subjects
 from streamproc.redact.operators import (
     WRITTEN,
     depends_on_subject,
@@ -30,12 +30,14 @@ from streamproc.redact.operators import (
 )
 from streamproc.redact.places import drop, path_of, rename
 from streamproc.redact.siblings import note_siblings
-from streamproc.redact.sites import SUBJECT_FIELDS, Site
+from streamproc.redact.sites import Site
 from streamproc.redact.survey import Leaf, Opened, Survey, text_of
 from streamproc.redact.tokens import Tokens
 from streamproc.rules import Action, Drop, DropEvent, Redact
 
 __all__ = ["Redactor", "beside_written", "would_merge"]
+
+NO_NAMING: Final = Naming()
 
 Findings = Sequence[Finding]
 Piece = tuple[int, int, str]
@@ -51,12 +53,23 @@ class EventDroppedError(Exception):
 
 
 class Redactor:
-    """Redacts surveyed events with one key ring. Safe to share between threads."""
+    """Redacts surveyed events with one key ring. Safe to share between threads.
 
-    def __init__(self, tokens: Tokens, ruleset: str) -> None:
-        """Keep the tokens; ``ruleset`` is the fingerprint that redacted events carry."""
+    Attributes:
+        subjects: Reads whom events are about.
+    """
+
+    def __init__(self, tokens: Tokens, ruleset: str, naming: Naming = NO_NAMING) -> None:
+        """Keep the parts.
+
+        Args:
+            tokens: Of the key ring.
+            ruleset: The fingerprint that redacted events carry.
+            naming: What names somebody besides the ids of events, and what names nobody.
+        """
         self._tokens = tokens
         self._ruleset = ruleset
+        self.subjects = Subjects(tokens, naming)
 
     def redact(self, found: Survey) -> Redacted | Dropped:
         """Return the redacted event, or that a rule drops it.
@@ -67,7 +80,7 @@ class Redactor:
             found: The survey of the event, none of its leaves pending any more.
         """
         event = found.event
-        subject = self._subject(event)
+        subject = self.subjects.of(event)
         if found.names:
             note_siblings(found.leaves, found.names)
         work = _Work(self._tokens, event, subject)
@@ -87,20 +100,6 @@ class Redactor:
             subject=subject,
             violations=event.violations,
         )
-
-    def _subject(self, event: Event) -> Subject:
-        ids = [event.body.get(name) or None for name in SUBJECT_FIELDS]
-        user, anonymous, previous = map(self._of_subject, ids)
-        if not self._tokens.overlap:
-            return Subject(user, anonymous, previous)
-        before: list[Any] = [
-            self._tokens.previous_identifiers(value) if isinstance(value, str) else ()
-            for value in ids[:2]
-        ]
-        return Subject(user, anonymous, previous, *before)
-
-    def _of_subject(self, value: Any) -> Token | None:
-        return self._tokens.of_identifier(value) if value else None
 
     def _ordering_key(self, event: Event, subject: Subject) -> bytes:
         if event.key is not None:

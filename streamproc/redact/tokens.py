@@ -67,6 +67,7 @@ class Tokens:
         self._overlapping = tuple(_Maker(ring, version) for version in ring.overlap)
         self._value = functools.lru_cache(REMEMBERED_TOKENS)(self._active.of_value)
         self._identifier = functools.lru_cache(REMEMBERED_TOKENS)(self._active.of_identifier)
+        self._named = functools.lru_cache(REMEMBERED_TOKENS)(self._active.of_named)
         self._ordering = functools.lru_cache(REMEMBERED_TOKENS)(self._active.ordering)
 
     def of_value(self, entity: str, value: str) -> Token:
@@ -95,6 +96,20 @@ class Tokens:
         """Return what :meth:`of_identifier` gave under keys that overlap, the last active first."""
         return tuple(maker.of_identifier(identifier) for maker in self._overlapping)
 
+    def of_named(self, name: str, value: str, entity: str = "") -> Token:
+        """Return the token of what names somebody or something by ``name``, such as an account.
+
+        Two names have two tokens for one value. ``entity`` says how it is normalised, as that of
+        :meth:`of_value`.
+        """
+        short = len(value) <= LONGEST_REMEMBERED
+        make = self._named if short else self._active.of_named
+        return make(name, value, entity)
+
+    def previous_of_named(self, name: str, value: str, entity: str = "") -> tuple[Token, ...]:
+        """Return what :meth:`of_named` gave under keys that overlap, the last active first."""
+        return tuple(maker.of_named(name, value, entity) for maker in self._overlapping)
+
     def ordering(self, key: bytes) -> bytes:
         """Return what stands for a record's key: equal keys stay together, and in order."""
         short = len(key) <= LONGEST_REMEMBERED
@@ -108,6 +123,7 @@ class _Maker:
         self._prefix = f"tok_{version}_"
         self._value_key = ring.derive("value", version)
         self._identity_key = ring.derive("identity", version)
+        self._name_key = ring.derive("name", version)
         self._order_key = ring.derive("order", version)
 
     def of_value(self, entity: str, value: str) -> Token:
@@ -120,6 +136,9 @@ class _Maker:
         decoded = _decoded(identifier)
         text = _email(decoded) if "@" in decoded else identifier.strip()
         return self._token(self._identity_key, text.encode())
+
+    def of_named(self, name: str, value: str, entity: str) -> Token:
+        return self._token(self._name_key, f"{name}\0{normalised(entity, value)}".encode())
 
     def ordering(self, key: bytes) -> bytes:
         return self._token(self._order_key, key).encode()
