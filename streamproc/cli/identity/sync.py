@@ -109,7 +109,6 @@ def _sync_tables(settings: Settings, source: str | None, passes: Passes, *, as_j
 
     if passes.every is not None:
         _follow(run, passes.every)
-        return
     done = patiently(run, lambda told: click.echo(told, err=True))
     _tell({kind: maker.totals for kind, maker in done.items()}, as_json=as_json)
 
