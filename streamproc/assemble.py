@@ -15,7 +15,7 @@ from streamproc.decode import Limits
 from streamproc.detect import Detector, NameModel, Recognition, Text, key_words
 from streamproc.enrich.enricher import Enricher
 from streamproc.errors import ConfigError, Problem
-from streamproc.identity import View
+from streamproc.identity import People
 from streamproc.identity.config import load_identity
 from streamproc.identity.language import IdentityConfig
 from streamproc.pipeline import Parts, Pipeline
@@ -40,6 +40,9 @@ __all__ = [
     "make_detector",
     "make_limits",
     "make_pipeline",
+    "naming_of",
+    "nobody_of",
+    "refuse_unallowed",
     "row_fingerprint",
 ]
 
@@ -133,6 +136,20 @@ def load_ciphers(settings: Settings) -> Ciphers:
     return Ciphers(ring, load_subject_keys(settings, ring) if configured else None)
 
 
+def naming_of(config: IdentityConfig) -> Naming:
+    """Return what in an event names somebody, by the identity configuration."""
+    said = config.identifiers
+    traits = (NamedTrait(each.name, each.fields, each.entity or "") for each in said.traits)
+    return Naming(tuple(traits), config.accounts.fields, said.generic, said.characters)
+
+
+def nobody_of(config: IdentityConfig, ring: KeyRing) -> frozenset[Token]:
+    """Return the tokens that stand for nobody, under every key of ``ring``."""
+    others = tuple(version for version in ring.secrets if version != ring.active)
+    tokens = Tokens(KeyRing(ring.active, ring.secrets, others))
+    return nobody_tokens(tokens, naming_of(config))
+
+
 def make_limits(settings: Settings) -> Limits:
     """Return the bounds past which an event is dead-lettered."""
     limits = settings.limits
@@ -149,7 +166,7 @@ def make_detector(settings: Settings, ruleset: Ruleset) -> Detector:
 
 
 def make_pipeline(
-    settings: Settings, ring: KeyRing, view: View, ruleset: Ruleset | None = None
+    settings: Settings, ring: KeyRing, view: People, ruleset: Ruleset | None = None
 ) -> Pipeline:
     """Return the pipeline of the settings, or of ``ruleset``; takes seconds, for its models.
 
@@ -167,8 +184,16 @@ class Assembly:
     runs the pipelines, but runs of pipelines that it made are for one thread at a time.
     """
 
-    def __init__(self, settings: Settings, ring: KeyRing, view: View) -> None:
+    def __init__(
+        self, settings: Settings, ring: KeyRing, view: People, *, show_log: bool = False
+    ) -> None:
         """Read the tracking plan, and get the seal ready.
+
+        Args:
+            settings: Name the files and folders.
+            ring: The keys of tokens.
+            view: Of identities.
+            show_log: Whether what transformations log is shown, for tests of them.
 
         Raises:
             ConfigError: With every problem of the tracking plan, or of the public key.
@@ -177,10 +202,13 @@ class Assembly:
         self._settings = settings
         self._seal = sealer(public_key) if public_key is not None else None
         self._plan = load_plan(settings)
-        enrichments = load_identity_config(settings).enrichments
-        self._enricher = Enricher(enrichments) if enrichments else None
+        identity = load_identity_config(settings)
+        self._naming = naming_of(identity)
+        self._enricher = Enricher(identity.enrichments) if identity.enrichments else None
         self._code = load_transformations(settings)
-        self._transformers = {phase: self._transformer(phase) for phase in get_args(Phase)}
+        self._transformers = {
+            phase: self._transformer(phase, show_log=show_log) for phase in get_args(Phase)
+        }
         self._ring = ring
         self._view = view
         self._detectors: WeakValueDictionary[Recognition, Detector] = WeakValueDictionary()
@@ -202,7 +230,7 @@ class Assembly:
         """
         settings = self._settings
         if self._code is not None:
-            _refuse_unallowed(self._code, ruleset)
+            refuse_unallowed(self._code, ruleset)
         detector = self._detector(ruleset)
         fingerprint = _row_fingerprint(
             ruleset, detector.fingerprint, self._plan, self._enricher, self._code
@@ -214,7 +242,7 @@ class Assembly:
             limits=make_limits(settings),
             sites=ScopedSites(ruleset, key_words, detector.question, memo),
             detector=detector,
-            redactor=Redactor(_tokens(settings, self._ring, ruleset), fingerprint),
+            redactor=Redactor(_tokens(settings, self._ring, ruleset), fingerprint, self._naming),
             view=self._view,
             seal=self._seal,
             ruleset=fingerprint,
@@ -224,11 +252,12 @@ class Assembly:
             after=self._transformers["after"],
         )
 
-    def _transformer(self, phase: Phase) -> Transformer | None:
+    def _transformer(self, phase: Phase, *, show_log: bool) -> Transformer | None:
         if self._code is None or not self._code.of(phase):
             return None
         asked = self._settings.transform
-        return Transformer(self._code, phase, TransformLimits(asked.seconds, asked.memory_bytes))
+        limits = TransformLimits(asked.seconds, asked.memory_bytes)
+        return Transformer(self._code, phase, limits, show_log=show_log)
 
     def _detector(self, ruleset: Ruleset) -> Detector:
         recognition = _recognition(self._settings, ruleset)
@@ -284,7 +313,12 @@ def _row_fingerprint(
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _refuse_unallowed(code: Code, ruleset: Ruleset) -> None:
+def refuse_unallowed(code: Code, ruleset: Ruleset) -> None:
+    """Refuse transformations of raw events that the rules do not name.
+
+    Raises:
+        ConfigError: There are some.
+    """
     problems = [
         Problem(
             str(each.file),

@@ -60,6 +60,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "streamproc.cli.identity:identity",
         "Know who events belong to, and what the business knows of them.",
     ),
+    "transform": (
+        "streamproc.cli.transform:transform",
+        "Check and try transformations, code of your own on events.",
+    ),
     "plan": ("streamproc.cli.plan:plan", "Check a tracking plan, and try events against it."),
     "topics": ("streamproc.cli.topics:topics", "Create and inspect the topics."),
     "keys": (

@@ -21,14 +21,17 @@ NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 has no way to write."""
 
 
-def junit_xml(outcomes: Sequence[Outcome], missed: Sequence[str] | None) -> bytes:
+def junit_xml(
+    outcomes: Sequence[Outcome], missed: Sequence[str] | None, name: str = "streamproc rules test"
+) -> bytes:
     """Return the report: a suite for each file of cases, in the order of ``outcomes``.
 
     Args:
         outcomes: What became of the cases, those of one file together.
         missed: Rules that no case reaches, which is a failure then; None where that does not count.
+        name: Of the whole.
     """
-    root = Element("testsuites", name="streamproc rules test")
+    root = Element("testsuites", name=name)
     for source, group in groupby(outcomes, lambda outcome: outcome.source):
         own = list(group)
         failures = sum(bool(outcome.differences) for outcome in own)

@@ -5,6 +5,7 @@ bytes, big-endian, and JSON. Where it is, it writes into shared memory: that is 
 when it has hung or died.
 
     request   {"events": [body, …], "metadata": [object, …]}
+    ready     [], or the answer "failed" of a transformation that cannot be imported
     answer    [["kept", body] | ["dropped", which] | ["failed", which, type, line] | …]
 
 ``which`` is the index of the transformation; the last stands for all that came before it.
@@ -68,7 +69,7 @@ class _Events:
             try:
                 made = loaded.function(given, lambda _=None, index=index: self._metadata[index])
             except BaseException as error:  # noqa: BLE001 - sys.exit() among them
-                self.answers[index] = _failure(which, loaded, error)
+                self.answers[index] = _failure(which, loaded.file, error)
                 continue
             self._take(which, index, made)
 
@@ -94,7 +95,7 @@ class _Events:
             made = loaded.function(list(given.values()), self._asked(given))
         except BaseException as error:  # noqa: BLE001 - sys.exit() among them
             if len(waiting) == 1:
-                self.answers[waiting[0]] = _failure(which, loaded, error)
+                self.answers[waiting[0]] = _failure(which, loaded.file, error)
                 return
             middle = len(waiting) // 2
             self._run_batch(which, loaded, waiting[:middle])
@@ -159,10 +160,10 @@ class _Events:
         PLACE.pack_into(self._place, 0, which, index, time.monotonic())
 
 
-def _failure(which: int, loaded: _Loaded, error: BaseException) -> list[Any]:
+def _failure(which: int, file: str, error: BaseException) -> list[Any]:
     line, trace = 0, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == loaded.file:
+        if trace.tb_frame.f_code.co_filename == file:
             line = trace.tb_lineno
         trace = trace.tb_next
     # Whoever makes a type at run time chooses its name, which could be a value.
@@ -173,18 +174,15 @@ def _failure(which: int, loaded: _Loaded, error: BaseException) -> list[Any]:
     return ["failed", which, told, line]
 
 
-def _load(files: Sequence[str]) -> list[_Loaded]:
-    loaded = []
-    for number, file in enumerate(files):
-        spec = importlib.util.spec_from_file_location(f"transformation_{number}", file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        module.__dict__["log"] = print
-        spec.loader.exec_module(module)
-        batch = getattr(module, "transform_batch", None)
-        loaded.append(_Loaded(batch or module.transform_event, batch is not None, file))
-    return loaded
+def _load(which: int, file: str) -> _Loaded:
+    spec = importlib.util.spec_from_file_location(f"transformation_{which}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    module.__dict__["log"] = print
+    spec.loader.exec_module(module)
+    batch = getattr(module, "transform_batch", None)
+    return _Loaded(batch or module.transform_event, batch is not None, file)
 
 
 def _bound(memory_bytes: int) -> None:
@@ -223,7 +221,13 @@ def main(arguments: Sequence[str]) -> None:
     sys.path.insert(0, arguments[4])
     place = mmap.mmap(shared, PLACE.size)
     PLACE.pack_into(place, 0, IDLE, -1, 0.0)
-    loaded = _load(arguments[5:])
+    loaded: list[_Loaded] = []
+    for which, file in enumerate(arguments[5:]):
+        try:
+            loaded.append(_load(which, file))
+        except BaseException as error:  # noqa: BLE001 - whatever a module does when it is imported
+            _write(target, orjson.dumps(_failure(which, file, error)))
+            return
     _write(target, b"[]")
     while True:
         (size,) = LENGTH.unpack(_read(source, LENGTH.size))

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from streamproc.errors import RetryableError
+from streamproc.errors import ConfigError, Problem, RetryableError
 from streamproc.transform import child
 from streamproc.transform.code import LIBRARIES, Code, Phase
 
@@ -58,11 +58,19 @@ class Gone(NamedTuple):
 class Process:
     """One process with the transformations of one phase; for one thread at a time."""
 
-    def __init__(self, code: Code, phase: Phase, limits: Limits) -> None:
+    def __init__(self, code: Code, phase: Phase, limits: Limits, *, show_log: bool = False) -> None:
         """Start it, and wait until the transformations are imported.
 
+        Args:
+            code: The transformations.
+            phase: Which of them.
+            limits: What the process may use.
+            show_log: Whether what they print and log goes where the worker's own output goes: for
+                tests alone, it may be values.
+
         Raises:
-            RetryableError: It does not start, or a transformation cannot be imported.
+            ConfigError: A transformation cannot be imported.
+            RetryableError: It does not start.
         """
         self._limits = limits
         request_source, self._requests = os.pipe()
@@ -71,28 +79,37 @@ class Process:
         os.ftruncate(shared, child.PLACE.size)
         self._place = mmap.mmap(shared, child.PLACE.size)
         given = (request_source, answer_target, shared)
-        files = [str(each.file) for each in code.of(phase)]
+        files = [str(each.file.absolute()) for each in code.of(phase)]
         self._process = subprocess.Popen(  # noqa: S603 - our own file, by our own Python
             [
-                *(sys.executable, "-I", "-B", str(Path(child.__file__))),
-                *(*map(str, given), str(limits.memory_bytes), str(code.folder / LIBRARIES)),
+                *(sys.executable, "-I", "-B", "-u", str(Path(child.__file__))),
+                *(
+                    *map(str, given),
+                    str(limits.memory_bytes),
+                    str(code.folder.absolute() / LIBRARIES),
+                ),
                 *files,
             ],
             pass_fds=given,
             env={},  # keys and passwords may be in the worker's
             cwd="/",
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=None if show_log else subprocess.DEVNULL,
+            stderr=None if show_log else subprocess.DEVNULL,
             start_new_session=True,
         )
         for descriptor in given:
             os.close(descriptor)
         os.set_blocking(self._requests, False)
         self._end = weakref.finalize(self, _end, self._process, self._requests, self._answers)
-        if self._receive(time.monotonic() + START_SECONDS) is None:
+        ready = self._receive(time.monotonic() + START_SECONDS)
+        if ready != b"[]":
             self.close()
-            raise RetryableError("the transformations cannot be imported")
+            if ready is None:
+                raise RetryableError("the process of transformations does not start")
+            _, which, kind, line = orjson.loads(ready)
+            told = f"cannot be imported: {kind}"
+            raise ConfigError(Problem(str(code.of(phase)[which].file), "", told, line or None))
 
     def run(
         self, events: Sequence[Any], metadata: Sequence[Any], seconds: float

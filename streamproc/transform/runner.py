@@ -58,8 +58,9 @@ class Transformer:
     The process is started with the first batch, and again after it ended.
     """
 
-    def __init__(self, code: Code, phase: Phase, limits: Limits) -> None:
-        """Keep the code; nothing is started."""
+    def __init__(self, code: Code, phase: Phase, limits: Limits, *, show_log: bool = False) -> None:
+        """Keep the code; nothing is started. ``show_log`` as :class:`Process` has it."""
+        self._show_log = show_log
         self._code = code
         self._phase: Phase = phase
         self._limits = limits
@@ -81,6 +82,7 @@ class Transformer:
         where there are any.
 
         Raises:
+            ConfigError: A transformation cannot be imported.
             RetryableError: The process does not start.
         """
         with self._lock:
@@ -117,7 +119,7 @@ class Transformer:
 
     def _exchange(self, events: Sequence[Given]) -> list[Any] | Gone:
         if self._process is None:
-            self._process = Process(self._code, self._phase, self._limits)
+            self._process = Process(self._code, self._phase, self._limits, show_log=self._show_log)
         answer = self._process.run(
             [event.body for event in events],
             [event.metadata for event in events],

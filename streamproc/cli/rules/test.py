@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streamproc.rules import Ruleset
     from streamproc.settings import Settings
 
-__all__ = ["run_suites", "suites_beside", "test"]
+__all__ = ["run_suites", "suites_beside", "tell_differences", "test"]
 
 
 @click.command()
@@ -100,14 +100,16 @@ def suites_beside(place: Path) -> list[Suite]:
     return suites
 
 
-def run_suites(settings: Settings, ruleset: Ruleset, suites: Sequence[Suite]) -> list[Outcome]:
-    """Return what becomes of all cases of ``suites``."""
+def run_suites(
+    settings: Settings, ruleset: Ruleset, suites: Sequence[Suite], *, show_log: bool = False
+) -> list[Outcome]:
+    """Return what becomes of all cases of ``suites``; ``show_log`` as an assembly has it."""
     from streamproc.assemble import Assembly
     from streamproc.effects.trials import TEST_RING, Trials
     from streamproc.identity import View
 
     with throwaway_keys(settings, TEST_RING) as (kept_apart, ring):
-        parts = Assembly(kept_apart, ring, View()).parts(ruleset)
+        parts = Assembly(kept_apart, ring, View(), show_log=show_log).parts(ruleset)
         trials = Trials(parts, settings.topics.raw)
         return [outcome for suite in suites for outcome in trials.run(suite)]
 
@@ -123,6 +125,15 @@ def _write(file: Path, outcomes: Sequence[Outcome], missed: Sequence[str] | None
 
 
 def _tell(ruleset: Ruleset, outcomes: Sequence[Outcome], missed: Sequence[str]) -> None:
+    tell_differences(ruleset.name, outcomes)
+    rules = len(ruleset.rules)
+    click.echo(f"{rules - len(missed):,} of {counted(rules, 'rule')} reached.")
+    if missed:
+        click.secho(f"Not reached: {', '.join(missed)}.", fg="yellow")
+
+
+def tell_differences(name: str, outcomes: Sequence[Outcome]) -> None:
+    """Print what is not as cases expect it, and how many cases of ``name`` there were."""
     failed = [outcome for outcome in outcomes if outcome.differences]
     for outcome in failed:
         where = f"{outcome.source}:{outcome.line}" if outcome.line else outcome.source
@@ -132,11 +143,7 @@ def _tell(ruleset: Ruleset, outcomes: Sequence[Outcome], missed: Sequence[str]) 
             click.echo(f"    expected  {found.expected}")
             click.echo(f"    got       {found.got}")
     told = f"{len(failed):,} failed" if failed else "all as expected"
-    click.echo(f"{ruleset.name}: {counted(len(outcomes), 'case')}, {told}.")
-    rules = len(ruleset.rules)
-    click.echo(f"{rules - len(missed):,} of {counted(rules, 'rule')} reached.")
-    if missed:
-        click.secho(f"Not reached: {', '.join(missed)}.", fg="yellow")
+    click.echo(f"{name}: {counted(len(outcomes), 'case')}, {told}.")
 
 
 def _tell_json(ruleset: Ruleset, outcomes: Sequence[Outcome], missed: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streamproc.errors import ConfigError, EventError, RetryableError
+from streamproc.errors import ConfigError, EventError
 from streamproc.transform import Transformer, load_code
 from streamproc.transform.process import Limits
 from streamproc.transform.runner import MOST_DEATHS, Given, TransformDropped
@@ -216,7 +216,7 @@ def test_what_cannot_be_imported_is_no_answer_about_events(folder: Folder) -> No
     folder.add(
         "import nothing_of_the_kind\ndef transform_event(event, metadata):\n  return event\n"
     )
-    with pytest.raises(RetryableError, match="imported"):
+    with pytest.raises(ConfigError, match=r"one\.py:1: cannot be imported: ModuleNotFoundError"):
         folder.run([event()])
 
 
