@@ -15,11 +15,23 @@ from streamproc.decode import Limits
 from streamproc.detect import Detector, NameModel, Recognition, Text, key_words
 from streamproc.enrich.enricher import Enricher
 from streamproc.errors import ConfigError, Problem
+from streamproc.events import Token
 from streamproc.identity import People
 from streamproc.identity.config import load_identity
 from streamproc.identity.language import IdentityConfig
 from streamproc.pipeline import Parts, Pipeline
-from streamproc.redact import Ciphers, KeyRing, Memo, Redactor, ScopedSites, Tokens, parse_key_ring
+from streamproc.redact import (
+    Ciphers,
+    KeyRing,
+    Memo,
+    NamedTrait,
+    Naming,
+    Redactor,
+    ScopedSites,
+    Tokens,
+    nobody_tokens,
+    parse_key_ring,
+)
 from streamproc.rules import Encrypt, Ruleset, load_ruleset
 from streamproc.settings import Settings, cache_directory, variable_name
 from streamproc.shipped import shipped
