@@ -252,3 +252,15 @@ def test_the_fingerprint_is_of_names_and_contents(folder: Folder) -> None:
     assert load_code(folder.root).fingerprint == before
     folder.add("X = 1\n", "x", "libraries")
     assert load_code(folder.root).fingerprint != before
+
+
+def test_nothing_is_written_to_disk(folder: Folder, tmp_path: Path) -> None:
+    target = tmp_path / "leak.txt"
+    folder.add(f"""
+def transform_event(event, metadata):
+    with open({str(target)!r}, "w") as file:
+        file.write(event["email"])
+    return event
+""")
+    assert told(folder.run([event(email=VALUE)])[0]).endswith("OSError")
+    assert target.stat().st_size == 0
