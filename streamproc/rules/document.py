@@ -56,6 +56,7 @@ class Document:
             ConfigError: The text is not YAML, or holds what no such file can (:mod:`.nodes`).
         """
         yaml = YAML(typ="safe", pure=True)
+        yaml.composer.warn_double_anchors = False  # a fault, told with its place
         try:
             root = yaml.compose(text)
         except MarkedYAMLError as error:

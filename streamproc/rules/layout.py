@@ -106,7 +106,7 @@ class _Writer:
         apart = any(self._inline(value) is None for value in self._rules(node))
         for index, entry in enumerate(node.value):
             key, value = entry if isinstance(node, MappingNode) else (None, entry)
-            begin = "-" if key is None else f"{self._scalar(key)}:"
+            begin = "-" if key is None else self._key(key)
             at = (value if key is None else key).start_mark.index
             before, dash = dash, ""
             self._line(at, depth - len(before), before + begin, apart=apart and index > 0)
@@ -157,7 +157,7 @@ class _Writer:
         assert isinstance(node, MappingNode)
         values = [self._inline(value) for _, value in node.value]
         pairs = zip(node.value, values, strict=True)
-        written = [f"{self._scalar(key)}: {value or 'null'}" for (key, _), value in pairs]
+        written = [f"{self._key(key)} {value or 'null'}" for (key, _), value in pairs]
         return None if None in values else f"{anchor}{{{', '.join(written)}}}"
 
     def _has_comments(self, node: Node) -> bool:
@@ -172,6 +172,11 @@ class _Writer:
         if "\n" not in written:
             return written
         return _anchored(node) + json.dumps(node.value, ensure_ascii=False)
+
+    def _key(self, node: Node) -> str:
+        """Return a key with its colon, which would be part of the name of an alias."""
+        written = self._scalar(node)
+        return f"{written} :" if written.startswith("*") else f"{written}:"
 
     def _literal(self, node: ScalarNode, depth: int) -> None:
         """Write a text of several lines as such; where it begins with a space, as JSON does."""

@@ -53,14 +53,18 @@ def faults(root: Node) -> Iterator[Fault]:
     """Yield what no file can have, each with where it stands.
 
     That is keys that stand twice or are no texts, tags that are not read, numbers that are not
-    written as they are read, and aliases that grow without end.
+    written as they are read, anchors that name two things, and aliases that grow without end.
     """
     yield from _swollen(root)
+    anchors: dict[str, Node] = {}
     deep = False
     for location, node in _walk(root):
         if len(location) > DEEPEST and not deep:
             deep = True
             yield Fault(location[:3], node.start_mark, TOO_DEEP)
+        if node.anchor and (before := anchors.setdefault(node.anchor, node)) is not node:
+            told = f"&{node.anchor} names something else in line {before.start_mark.line + 1}"
+            yield Fault(location, node.start_mark, told)
         if node.tag not in READ:
             yield Fault(location, node.start_mark, "expected no tag: what starts with ! is quoted")
         elif isinstance(node, MappingNode):

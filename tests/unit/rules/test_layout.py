@@ -118,6 +118,7 @@ def test_what_is_laid_out_stays_so_and_means_the_same() -> None:
     [
         ("a: &x {b: 1}\nc: *x\n", "a: &x {b: 1}\nc: *x\n"),
         ("a: &x\n    b: 1\nc:\n   - *x\n", "a: &x\n  b: 1\nc:\n  - *x\n"),
+        ("b: &x c\n*x  : {*x :  3}\n", "b: &x c\n*x : {*x : 3}\n"),
         ("a: [ ]\nb: { }\nc:\nd: ~\n", "a: []\nb: {}\nc:\nd: ~\n"),
         ("a: |\n    one\n      two\n\n\nb: 1\n", "a: |\n  one\n    two\n\nb: 1\n"),
         ("a: |- # why\n  one\n  two\n", "a: |- # why\n  one\n  two\n"),
