@@ -199,7 +199,7 @@ def test_a_partition_is_read_anew_when_another_loader_was_quicker(workplace: Wor
         if not moved:
             moved.append(True)
             with sink_on(workplace.settings) as other:
-                other.execute("INSERT INTO streamproc_offsets VALUES (?, 0, 40)", [topic])
+                other.execute("INSERT INTO streamproc_offsets VALUES (?, 0, 40, NULL)", [topic])
         return NOW
 
     moved: list[bool] = []
@@ -251,7 +251,7 @@ def test_a_warehouse_in_use_is_waited_for(workplace: Workplace) -> None:
 def test_a_topic_made_anew_is_read_from_its_beginning(workplace: Workplace) -> None:
     topic = workplace.settings.topics.load
     with sink_on(workplace.settings) as other:
-        other.execute("INSERT INTO streamproc_offsets VALUES (?, 0, 5000)", [topic])
+        other.execute("INSERT INTO streamproc_offsets VALUES (?, 0, 5000, NULL)", [topic])
     workplace.broker.produce(topic, [(*message(number), 0) for number in range(30)])
     with capture_logs() as logs:
         assert workplace.catch_up() == Totals(rows=30)

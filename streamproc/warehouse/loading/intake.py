@@ -5,9 +5,9 @@ What cannot be decoded becomes a dead letter and is passed by.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 
@@ -29,6 +29,11 @@ __all__ = ["DeadLetters", "Intake", "Machinery"]
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+TOLD_OFFSETS: Final = 10
+"""Records that one line names; all of them are named at DEBUG."""
+TOLD_AGAIN: Final = 2
+"""How many times more columns than were told of have to be put aside before it is told again."""
 
 
 class DeadLetters(Protocol):
@@ -73,7 +78,9 @@ class Intake:
         self.pending = pending
         self._by = machinery
         self._known: Schema = {}
-        self._alarmed: set[str] = set()
+        self._told: dict[str, int] = {}
+        self.put_aside: dict[str, int] = {}
+        """By table that has all the columns it can have, how many more were asked for at once."""
         self._on_loan: set[Chunk] = set()
 
     @property
@@ -120,16 +127,15 @@ class Intake:
         self.pending.put(self._chunk(place, first, gathered))
 
     def _chunk(self, place: Place, first: int, gathered: Gathered) -> Chunk:
-        dead = 0
+        dead: dict[str, list[int]] = {}
 
         def decoded(decode: Callable[[bytes | None], T]) -> Iterator[T]:
-            nonlocal dead
             for fetched in gathered.records:
                 try:
                     yield decode(fetched.value)
                 except EventError as refused:
                     self._bury(fetched, refused)
-                    dead += 1
+                    dead.setdefault(refused.code, []).append(fetched.offset)
 
         deletions: list[Deletion | None] = []
         rows: Iterable[LoadedRow] = ()
@@ -138,6 +144,7 @@ class Intake:
         else:
             rows = decoded(self._by.decode)
         frames = self._frames(rows, first)
+        _tell_dead(place, dead)
         return Chunk(
             place=place,
             first=first,
@@ -149,7 +156,7 @@ class Intake:
             kinds=frames.kinds,
             deletions=[deletion for deletion in deletions if deletion is not None],
             corrections=frames.corrections > 0,
-            dead=dead,
+            dead=sum(map(len, dead.values())),
         )
 
     def _frames(self, rows: Iterable[LoadedRow], first: int) -> Frames:
@@ -161,15 +168,30 @@ class Intake:
         return frames
 
     def _alarm(self, table: str, columns: int) -> None:
-        if table not in self._alarmed:
-            self._alarmed.add(table)
+        self.put_aside[table] = max(columns, self.put_aside.get(table, 0))
+        if columns >= TOLD_AGAIN * self._told.get(table, 0):
+            self._told[table] = columns
             log.error(
                 "a table has too many columns, the rest goes into one", table=table, columns=columns
             )
 
     def _bury(self, fetched: Fetched, refused: EventError) -> None:
+        log.debug(
+            "record is no row", **fetched.place._asdict(), offset=fetched.offset, code=refused.code
+        )
         letter = dead_letter(to_record(fetched), refused, ruleset="", seal=self._by.seal)
         self._by.dead.send(letter)
+
+
+def _tell_dead(place: Place, dead: Mapping[str, Sequence[int]]) -> None:
+    for code, offsets in dead.items():
+        log.warning(
+            "records are no rows, dead letters are sent",
+            **place._asdict(),
+            code=code,
+            records=len(offsets),
+            offsets=offsets[:TOLD_OFFSETS],
+        )
 
 
 def _deletion(value: bytes | None) -> Deletion | None:

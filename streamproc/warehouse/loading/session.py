@@ -418,7 +418,10 @@ class Session:
         progress = Progress(done, rate, pending.records, behind)
         self._terms.tell(progress)
         if rate or pending.records:
-            log.info("loader progress", **asdict(self._totals), **_keys(progress))
+            keys = {**asdict(self._totals), **_keys(progress)}
+            if put_aside := self._intake.put_aside:
+                keys["columns_put_aside"] = dict(put_aside)
+            log.info("loader progress", **keys)
 
 
 def _look(sink: Sink) -> View:

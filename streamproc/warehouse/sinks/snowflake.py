@@ -145,12 +145,11 @@ class SnowflakeSink:
         try:
             with self._session.transaction():
                 # The lock first: while one has it no column gets a wider type (snowflake_widening),
-                # so what is compared here is so until the commit. It is taken again later on, which
-                # costs a moment.
+                # so what is compared here is so until the commit.
                 self.run(sql.lock(ways))
                 known = self.schema()
                 check_schema(known, batch)
-                result = load_staged(batch, Target(ways, known, seconds), self)
+                result = load_staged(batch, Target(ways, known, seconds, is_locked=True), self)
         except StatementError as error:
             if error.absent:
                 raise SchemaMovedError("a table or column is not there any more") from None

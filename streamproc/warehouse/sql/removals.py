@@ -21,6 +21,7 @@ from streamproc.warehouse.sql.statements import (
     MESSAGES,
     TOKENS,
     WORK,
+    Parameter,
     Statement,
     Ways,
     quoted,
@@ -142,18 +143,37 @@ def find_deleted(ways: Ways) -> Statement:
     )
 
 
-def count_kept_out(ways: Ways) -> Statement:
-    """Add the events that stay out to the counts of the deletions that keep them out."""
+def count_kept_out(ways: Ways, received: tuple[Micros, Micros] | None) -> Statement:
+    """Add the events that stay out to the counts of the deletions that keep them out.
+
+    Args:
+        ways: How it is written.
+        received: When the first and the last of the batch were received, if any may take the place
+            of others: an event stays out as well for the deletion of whom that other one was of.
+    """
+    out = f'{ways.stage(KEPT)} k WHERE k."deleted"'
     events = (
-        f"SELECT {quoted(COUNTED)} FROM {ways.stage(MESSAGES)}"
-        f' WHERE "{ROW}" IN (SELECT "{ROW}" FROM {ways.stage(KEPT)} WHERE "deleted")'
+        f'SELECT s."{ROW}" AS "event", {quoted(COUNTED, "s.")} FROM {ways.stage(MESSAGES)} s'
+        f' WHERE s."{ROW}" IN (SELECT k."{ROW}" FROM {out})'
     )
-    return _count(ways, "count kept out", events)
+    if received is None:
+        return _count(ways, "count kept out", events)
+    before = (
+        f'SELECT k."{ROW}", {quoted(COUNTED, "m.")} FROM ({remembered(ways)}) m, {out}'
+        f' AND k."replaces" AND m."id" = k."id"'
+        f' AND m."received_at" BETWEEN k."received_at" - {ways.near}'
+        f' AND k."received_at" + {ways.near}'
+    )
+    return _count(ways, "count kept out", f"{events} UNION ALL {before}", *window(ways, received))
 
 
 def count_deleted(ways: Ways) -> Statement:
     """Add the events that go to the counts of their deletions."""
-    events = f'SELECT {quoted(COUNTED)} FROM "{MESSAGES}" WHERE {_is_gone(ways, MESSAGES)}'
+    # By both: outside the window of the dedupe an id may stand for another event.
+    number = 'DENSE_RANK() OVER (ORDER BY "id", "received_at") AS "event"'
+    events = (
+        f'SELECT {number}, {quoted(COUNTED)} FROM "{MESSAGES}" WHERE {_is_gone(ways, MESSAGES)}'
+    )
     return _count(ways, "count deleted", events)
 
 
@@ -188,20 +208,22 @@ def delete_discards(ways: Ways) -> Statement:
     )
 
 
-COUNTED: Final = ("id", "received_at", *TOKENS)
+COUNTED: Final = ("received_at", *TOKENS)
 
 
-def _count(ways: Ways, name: str, events: str) -> Statement:
-    tokens = " UNION ".join(
-        f'SELECT "id", "received_at", "{token}" AS "token" FROM e' for token in TOKENS
+def _count(ways: Ways, name: str, events: str, *parameters: Parameter) -> Statement:
+    tokens = " UNION ALL ".join(
+        f'SELECT "event", "received_at", "{token}" AS "token" FROM e' for token in TOKENS
     )
     return ways.statement(
         name,
         'UPDATE "streamproc_deletions" SET "events" = "streamproc_deletions"."events" + c."events"'
-        f' FROM (WITH e AS ({events}) SELECT d."token", COUNT(*) AS "events" FROM ({tokens}) t'
+        f" FROM (WITH e AS ({events})"
+        f' SELECT d."token", COUNT(DISTINCT t."event") AS "events" FROM ({tokens}) t'
         ' JOIN "streamproc_deletions" d'
         ' ON d."token" = t."token" AND t."received_at" <= d."until" GROUP BY d."token") c'
         ' WHERE "streamproc_deletions"."token" = c."token"',
+        *parameters,
     )
 
 

@@ -48,11 +48,13 @@ class Target:
         ways: How the statements are written.
         known: The tables of events as they are.
         seconds: Asked at the end: how long the warehouse has been at work on the batch.
+        is_locked: Whether the transaction has the lock of loads already.
     """
 
     ways: Ways
     known: Schema
     seconds: Callable[[], float]
+    is_locked: bool = False
 
 
 @dataclass(slots=True)
@@ -95,6 +97,8 @@ def load_staged(batch: Batch, target: Target, runner: Runner) -> LoadResult:
         OffsetsMovedError: A partition is not where the batch expects it.
     """
     ways, tally = target.ways, Tally()
+    if not target.is_locked:
+        runner.run(sql.lock(ways))
     _advance(batch, ways, runner)
     deletions = _by_token(batch.deletions)
     for some in _chunks(deletions):
@@ -121,7 +125,6 @@ def load_staged(batch: Batch, target: Target, runner: Runner) -> LoadResult:
 
 
 def _advance(batch: Batch, ways: Ways, runner: Runner) -> None:
-    runner.run(sql.lock(ways))
     new = [place for place, moved in batch.advances.items() if moved.expected.offset == 0]
     if new:
         runner.run(sql.seed(ways, new))
@@ -136,11 +139,15 @@ def _decide(batch: Batch, ways: Ways, runner: Runner, tally: Tally) -> None:
     if not tally.staged:
         return
     tally.received = (Micros(first), Micros(last))
+    replaces = batch.corrections or batch.mode == "merge"
     runner.run(sql.keep(ways, batch.mode, tally.received, corrections=batch.corrections))
-    if batch.corrections or batch.mode == "merge":
+    if replaces:
         runner.run(removals.keep_out_forgotten(ways, tally.received))
     counts = runner.fetch(sql.tally(ways))[0]
     tally.kept, tally.replaced, tally.replacing, tally.kept_out = counts
+    if tally.kept_out:
+        # Before what is replaced is forgotten: its tokens may be those that were deleted.
+        runner.run(removals.count_kept_out(ways, tally.received if replaces else None))
     if tally.replacing:
         runner.run(removals.find_replaced(ways, tally.received))
         runner.run(removals.forget_replaced(ways))
@@ -148,8 +155,6 @@ def _decide(batch: Batch, ways: Ways, runner: Runner, tally: Tally) -> None:
 
 def _remove(target: Target, runner: Runner, tally: Tally) -> None:
     ways = target.ways
-    if tally.kept_out:
-        runner.run(removals.count_kept_out(ways))
     if tally.deleted:
         runner.run(removals.count_deleted(ways))
         runner.run(removals.forget_deleted(ways))

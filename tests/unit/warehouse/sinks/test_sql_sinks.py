@@ -352,6 +352,24 @@ def test_a_correction_under_another_identity_does_not_bring_a_person_back(
     assert asked(sink, query) == [("a", None, None), ("b", "w", None)]
 
 
+@pytest.mark.parametrize("mode", ["dedupe", "merge", "append"])
+def test_a_receipt_counts_what_comes_with_the_deletion_and_each_event_once(
+    sink: SQLSink, mode: Mode
+) -> None:
+    load(sink, [Event("a", user_id="u", identity_id="gone"), Event("b", user_id="gone")])
+    events = [
+        # Of somebody else by now, of the same, new, there already, and twice the person.
+        Event("a", user_id="u", identity_id="joined", received_at=NOW + 1, correction=True),
+        Event("b", user_id="gone", received_at=NOW + 1, correction=True),
+        Event("c", anonymous_id="gone"),
+        Event("d", user_id="gone", identity_id="gone"),
+        Event("e", user_id="v"),
+    ]
+    assert load(sink, events, mode=mode, deletions=[deletion("gone")]).deleted == 4
+    assert asked(sink, "SELECT events FROM streamproc_deletions") == [(4,)]
+    assert ids(sink, "paid") == ["e"]
+
+
 def test_a_person_deleted_again_is_gone_until_the_later_moment(sink: SQLSink) -> None:
     load(sink, [Event(name, user_id="u", received_at=NOW + n) for n, name in enumerate("abc")])
     assert load(sink, deletions=[deletion("u", NOW)]).deleted == 1
