@@ -25,7 +25,11 @@ PUBLISHER: Final = "publisher"
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What is to be published: a :class:`.records.Published` without its number."""
+    """What is to be published: a :class:`.records.Published` without its number.
+
+    Attributes:
+        against: The ruleset that has to be in force until this one takes over; None for any.
+    """
 
     files: Mapping[str, str] = field(repr=False)
     fingerprint: str
@@ -35,6 +39,7 @@ class Publication:
     at: str
     nonce: str
     restores: int | None = None
+    against: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,13 @@ def publish(
         log.say(Abort(id=number, attempt=0, by=PUBLISHER, reason=reason))
         return Outcome(number, None, reason, heard)
     for attempt in range(1, TRIES + 1):
-        if (fences := _switch(log, Try(number, attempt))) is not None:
+        tried = Try(number, attempt)
+        _prepare(log, tried)
+        # From here on, until there is an outcome, no other ruleset takes over.
+        if publication.against not in {None, log.ledger.latest}:
+            log.say(Abort(id=number, attempt=attempt, by=PUBLISHER, reason="overtaken"))
+            return Outcome(number, None, "overtaken", heard)
+        if (fences := _switch(log, tried)) is not None:
             return Outcome(number, fences, "", heard)
     raise RetryableError(f"ruleset {number} is not in force: the workers did not wait long enough")
 
@@ -151,13 +162,17 @@ def _wait(
             return heard, "not_ready"
 
 
-def _switch(log: RulesLog, tried: Try) -> Mapping[str, int] | None:
-    """Return the fences of ``tried``; None if the workers gave up before."""
+def _prepare(log: RulesLog, tried: Try) -> None:
+    """Have the workers hold what they fetch from now on."""
     _clear(log)
     log.say(Prepare(id=tried.id, attempt=tried.attempt))
     if any(earlier != tried for earlier in log.ledger.undecided):
         log.say(Abort(id=tried.id, attempt=tried.attempt, by=PUBLISHER, reason="another"))
         raise RetryableError("another ruleset is being published")
+
+
+def _switch(log: RulesLog, tried: Try) -> Mapping[str, int] | None:
+    """Return the fences of ``tried``; None if the workers gave up before."""
     # The first of all is in force from the beginning: nobody has processed anything.
     fences = log.fences() if log.ledger.activations else {}
     topic, topic_id = log.ledger.topic, log.ledger.topic_id

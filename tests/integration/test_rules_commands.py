@@ -15,8 +15,14 @@ from commands import logging_put_back
 from workplace import Workplace
 
 from streamproc.cli import main
+from streamproc.cli.rules.rolling_out import about
 from streamproc.demo import Generated
 from streamproc.kafka.codecs import decode_row
+from streamproc.rollout.bundle import read_bundle
+from streamproc.rollout.log import RulesLog
+from streamproc.rollout.publish import Publication, publish
+from streamproc.rollout.workers import Workers
+from streamproc.settings import KafkaSettings, Settings
 
 RULES = "version: 1\nname: own\nentities: [EMAIL_ADDRESS]\noperators: {default: %s}\n"
 CASE = """\
@@ -137,3 +143,45 @@ def test_without_an_earlier_ruleset_nothing_can_be_taken_back(
 
     assert "no ruleset was in force before" in office.rules("rollback").output
     assert "there is no ruleset 7" in office.rules("rollback", "7").output
+
+
+def test_what_was_only_tried_cannot_be_put_in_force_as_if_it_had_been_before(
+    embedded: Broker, tmp_path: Path
+) -> None:
+    office = Office(embedded, tmp_path)
+    office.publish_rules("mask")
+    office.told("shadow", str(office.write("drop")), "--for", "1s")
+
+    refused = office.rules("rollback", "2")
+
+    assert refused.exit_code == 1
+    assert "ruleset 2 was never in force" in refused.output
+    assert [each["ruleset"] for each in office.told("history")["rulesets"]] == [1, 2]
+
+
+def test_what_was_decided_about_another_ruleset_in_force_comes_too_late(
+    embedded: Broker, tmp_path: Path
+) -> None:
+    """As by a promotion or rollback that somebody else's publication overtakes."""
+    office = Office(embedded, tmp_path)
+    office.publish_rules("mask")
+    office.publish_rules("hash")
+    settings = Settings(kafka=KafkaSettings(brokers=embedded.bootstrap), topics=office.topics)
+    files = read_bundle(office.write("drop"))
+
+    def publication(against: int) -> Publication:
+        return about(settings, files, message="m", author="a", against=against)
+
+    with RulesLog(settings) as log, Workers(settings) as workers:
+        late = publish(log, workers, publication(1), lambda *_: None, 10)
+        undecided = log.ledger.undecided
+        in_time = publish(log, workers, publication(2), lambda *_: None, 10)
+
+    assert (late.fences, late.reason, undecided) == (None, "overtaken", [])
+    assert in_time.fences is not None
+    assert [each["outcome"] for each in office.told("history")["rulesets"]] == [
+        "replaced",
+        "replaced",
+        "not in force: overtaken",
+        "in force",
+    ]

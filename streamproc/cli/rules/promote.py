@@ -74,8 +74,15 @@ def promote(
         _refuse(candidate, less, as_json=as_json)
         sys.exit(EXIT_NO)
     publication = about(
-        settings, candidate.files, message=message, author=author, restores=candidate.id
+        settings,
+        candidate.files,
+        message=message,
+        author=author,
+        restores=candidate.id,
+        against=report.against,
     )
+    told = f"Compared on {counted(report.compared, 'event')} with ruleset {report.against}."
+    click.echo(told, err=True)
     in_force = roll_out(settings, publication, wait_seconds, as_json=as_json)
     sys.exit(0 if in_force else EXIT_NO)
 

@@ -51,28 +51,36 @@ def rollback(
 
     settings = settings_of(ctx).settings
     configure(settings.log)
-    earlier = _earlier(settings, ruleset)
+    earlier, in_force_now = _earlier(settings, ruleset)
     publication = about(
         settings,
         earlier.files,
         message=message or f"rollback to ruleset {earlier.id}",
         author=author,
         restores=earlier.id,
+        against=in_force_now,
     )
     in_force = roll_out(settings, publication, wait_seconds, as_json=as_json)
     sys.exit(0 if in_force else EXIT_NO)
 
 
-def _earlier(settings: Settings, number: int | None) -> Published:
+def _earlier(settings: Settings, number: int | None) -> tuple[Published, int | None]:
+    """Return what is to come back, and what it is to follow; None where that does not matter."""
     from streamproc.rollout.log import RulesLog
 
     with RulesLog(settings) as log:
         log.catch_up()
+    taken = [each.id for each in log.ledger.activations]
+    against = None
     if number is None:
-        others = [each.id for each in log.ledger.activations if each.id != log.ledger.latest]
+        against = log.ledger.latest
+        others = [each for each in taken if each != against]
         if not others:
             raise click.ClickException("no ruleset was in force before")
         number = others[-1]
     if (found := log.ledger.rulesets.get(number)) is None:
         raise click.ClickException(f"there is no ruleset {number}; see `streamproc rules history`")
-    return found
+    if number not in taken:
+        told = f"ruleset {number} was never in force; see `streamproc rules promote` and `publish`"
+        raise click.ClickException(told)
+    return found, against

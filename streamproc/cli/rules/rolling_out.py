@@ -28,6 +28,7 @@ __all__ = ["about", "roll_out"]
 REASONS = {
     "refused": "a worker cannot use it; its log says why",
     "not_ready": "not every worker was ready for it in time",
+    "overtaken": "another one took over meanwhile; look again",
 }
 
 
@@ -38,8 +39,9 @@ def about(
     message: str,
     author: str | None,
     restores: int | None = None,
+    against: int | None = None,
 ) -> Publication:
-    """Return what is to be published.
+    """Return what is to be published; see :class:`streamproc.rollout.publish.Publication`.
 
     Raises:
         ConfigError: With every problem of the ruleset that ``files`` write.
@@ -54,6 +56,7 @@ def about(
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         nonce=uuid.uuid4().hex,
         restores=restores,
+        against=against,
     )
 
 
