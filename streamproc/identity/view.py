@@ -253,7 +253,10 @@ class View:
                 trait = self._get(one)
                 if trait.users is None or trait.devices is None:
                     continue
-                nobodys.setdefault(rank, {})[trait.person or one] = at
+                roots = nobodys.setdefault(rank, {})
+                root = trait.person or one
+                before = roots.get(root, at)
+                roots[root] = before if at is None or before is None else min(at, before)
                 self._users_of(trait.users, "known_by", persons, at)
         if persons:
             return _only(persons, "trait")
