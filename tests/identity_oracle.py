@@ -46,10 +46,10 @@ class Oracle:
         return (max if kind == "group" else min)(link.at for link in found)
 
     def too_many_rights(self, kind: LinkKind, left: Token) -> bool:
-        return len(self.ever(kind, left=left)) > getattr(self.limits, ENDS[kind][0])
+        return len(self.ever(kind, left=left)) > int(getattr(self.limits, ENDS[kind][0]))
 
     def too_many_lefts(self, kind: LinkKind, right: Token) -> bool:
-        return len(self.ever(kind, right=right)) > getattr(self.limits, ENDS[kind][1])
+        return len(self.ever(kind, right=right)) > int(getattr(self.limits, ENDS[kind][1]))
 
     # -- people --
 

@@ -197,27 +197,26 @@ class Graph:
 
     def _alias(self, one: Token, other: Token, when: Micros | None) -> Change:
         known = self._edges.get(one, other)
-        if not isinstance(known, Missing):
-            if known is None or (when is not None and when >= known):
-                return UNCHANGED
-            self._edges.put(one, other, when)
-            if when is None:
-                return Change(new=True, moved=self._part(one, other))
-            self._join_since(one, other, when)
-            return Change(new=True)
+        if known is None:
+            return UNCHANGED
+        if not (is_new := isinstance(known, Missing)) and when is not None and when >= known:
+            return UNCHANGED
         self._edges.put(one, other, when)
-        if when is None:
-            return Change(new=True)
-        moved = self._join(one, other)
-        self._join_since(one, other, when)
-        return Change(new=True, moved=moved)
+        moved: Collection[Token] = ()
+        if when is not None:
+            moved = self._join(one, other) if is_new else ()
+            self._join_since(one, other, when)
+        elif not is_new:
+            moved = self._part(one, other)
+        return Change(new=True, moved={one, other, *moved})
 
     def _forget_alias(self, one: Token, other: Token) -> Change:
         known = self._edges.get(one, other)
         if isinstance(known, Missing):
             return UNCHANGED
         self._edges.delete(one, other)
-        return Change(new=True, moved=() if known is None else self._part(one, other))
+        moved = () if known is None else self._part(one, other)
+        return Change(new=True, moved={one, other, *moved})
 
     def _join_since(self, one: Token, other: Token, when: Micros) -> None:
         for token in (one, other):
