@@ -41,7 +41,8 @@ stands in every contact, and says nothing of anyone."""
 
 # In the store, fields between NUL bytes, which neither names nor tokens have:
 RECORD: Final = b"ar\0"  # + source, object, record: what it says
-JOINED: Final = b"aj\0"  # + join, token: the record's name if it is one, else SEVERAL
+JOINED: Final = b"aj\0"  # + join, token: the record's name if it is one, else SEVERAL: a look-up
+# then costs one get where there is no record or one, which is nearly always, and no scan
 INDEX: Final = b"ai\0"  # + join, token, source, object, record: nothing
 SEVERAL: Final = b"*"
 
@@ -214,22 +215,19 @@ class Attributes:
         old, new = _leading(before), _leading(after)
         for join in old - new:
             self._store.delete(INDEX + _join_key(join) + b"\0" + key)
-            self._put_head(join)
+            self._take_out(join, key)
         for join in new - old:
             self._store.put(INDEX + _join_key(join) + b"\0" + key, b"")
-            self._put_head(join)
+            head = JOINED + _join_key(join)
+            self._store.put(head, key if self._store.get(head) in {None, key} else SEVERAL)
 
-    def _put_head(self, join: tuple[str, Token]) -> None:
-        # A look-up then costs one get where there is no record or one, which is nearly always; to
-        # scan would cost several times as much.
+    def _take_out(self, join: tuple[str, Token], key: bytes) -> None:
         head = JOINED + _join_key(join)
-        match list(islice(self._indexed(join), 2)):
-            case []:
-                self._store.delete(head)
-            case [key]:
-                self._store.put(head, key)
-            case _:
-                self._store.put(head, SEVERAL)
+        if self._store.get(head) == key:
+            self._store.delete(head)
+            return
+        left = list(islice(self._indexed(join), 2))
+        self._store.put(head, left[0] if len(left) == 1 else SEVERAL)
 
 
 def _leading(joins: Iterable[tuple[str, Token]]) -> set[tuple[str, Token]]:
