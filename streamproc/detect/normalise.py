@@ -61,6 +61,9 @@ _RUN = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
 """What is not ASCII, with what marks may combine with."""
 
 _DASH = regex.compile(r"(?V1)(?<=[0-9])[\p{Pd}\u2212--[\-]](?=[0-9])")
+_SPACE = regex.compile(r"(?V1)(?<=[0-9])[\p{Zs}--[\ ]](?=[0-9])")
+"""Spaces of other widths, which do not break, or less: between groups of digits copied from a page
+they are what its author wrote, and a number's pattern knows the plain one alone."""
 _STOP = re.compile(r"(?<=[A-Za-z0-9])\u3002(?=[A-Za-z0-9])")
 """The ideographic full stop, a dot in domain names (RFC 3490, 3.1)."""
 
@@ -116,7 +119,7 @@ def normalised(text: str) -> Normalised | None:
        soft hyphens, variation selectors, tags) are left out.
     2. Each grapheme cluster is put in NFKC (UAX #15): full-width, mathematical and circled letters
        and digits become plain, marks are composed with their letters.
-    3. Decimal digits of any script become ASCII, as do dashes between digits.
+    3. Decimal digits of any script become ASCII, as do dashes and spaces between digits.
     4. Letters of other scripts that look Latin become Latin, in words whose letters are then all
        Latin and which stand in a run with an ASCII letter or digit. So ``Rаmirez`` with a Cyrillic
        ``а`` is read, and Russian or Greek words stay as they are.
@@ -131,7 +134,7 @@ def normalised(text: str) -> Normalised | None:
     signs = 0
     for character in set(text):
         signs |= _sign(character)
-    readable = signs & _LOOKALIKE or _MISREAD.search(text)
+    readable = signs & _LOOKALIKE or _MISREAD.search(text) or _SPACE.search(text)
     if signs & _OTHERWISE or (signs & _UNSEEN and (readable or _BESIDE.search(text))):
         made = _composed(text)
         made = made._replace(text=_read(made.text))
@@ -201,7 +204,7 @@ def _compatible(cluster: str) -> str:
 
 
 def _read(text: str) -> str:
-    return _with_digits(_with_latin(_STOP.sub(".", _DASH.sub("-", text))))
+    return _with_digits(_with_latin(_STOP.sub(".", _SPACE.sub(" ", _DASH.sub("-", text)))))
 
 
 def _with_latin(text: str) -> str:
