@@ -16,7 +16,7 @@ import structlog
 
 from streamproc.deadletters import dead_letter
 from streamproc.errors import EventError, RetryableError
-from streamproc.events import DeadLetter, Dropped, Record, Row
+from streamproc.events import DeadLetter, Dropped, Link, Record, Row
 from streamproc.kafka.codecs import (
     ROW,
     Codec,
@@ -25,7 +25,7 @@ from streamproc.kafka.codecs import (
     encode_row,
     link_key,
 )
-from streamproc.kafka.links import LinkReader
+from streamproc.kafka.identity.reader import IdentityReader
 from streamproc.kafka.producer import BatchProducer, Outgoing
 from streamproc.rollout import Part, RulesInForce
 from streamproc.settings import Settings, TopicSettings
@@ -67,15 +67,19 @@ class Flow:
     """The way of batches, from records to acknowledged messages."""
 
     def __init__(
-        self, rules: RulesInForce, links: LinkReader, settings: Settings, output: Output = Output()
+        self,
+        rules: RulesInForce,
+        identity: IdentityReader,
+        settings: Settings,
+        output: Output = Output(),
     ) -> None:
-        """Keep the parts; nothing is started."""
+        """Keep the parts; nothing is started. The pipelines ask ``identity.state``."""
         self._output = output
         self.totals = Totals()
         self._told = 0
         self._apart = asyncio.Lock()
         self.rules = rules
-        self._links = links
+        self._identity = identity
         self._topics: TopicSettings = settings.topics
         self._retries = settings.worker.retries
         # One thread: the pipeline is written for one caller at a time, and the event loop stays
@@ -83,7 +87,7 @@ class Flow:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
 
     async def catch_up(self) -> None:
-        """Return when all identity links that are in their topic now are known.
+        """Return when all that is in the topics of identity state now is known.
 
         To be called before the first records of a partition. Its previous owner's links were
         acknowledged before its offsets were committed, so they are in the topic by then.
@@ -92,7 +96,7 @@ class Flow:
             RetryableError: They could not be read to their end in time.
         """
         try:
-            await asyncio.wait_for(asyncio.wrap_future(self._links.caught_up()), LINKS_SECONDS)
+            await asyncio.wait_for(asyncio.wrap_future(self._identity.caught_up()), LINKS_SECONDS)
         except TimeoutError:
             raise RetryableError("the identity links could not be read to their end") from None
 
@@ -100,9 +104,11 @@ class Flow:
         """Take ``records`` all the way; return when everything made of them is acknowledged.
 
         Raises:
-            RetryableError: Kafka did not take it, after all retries.
+            RetryableError: Kafka did not take it, after all retries; or links of other workers are
+                not to be had any more.
             ConfigError: The rules in force cannot be used.
         """
+        self._identity.check()
         loop = asyncio.get_running_loop()
         parts = await self.rules.split(records)
         prepared = await loop.run_in_executor(self._thread, self._prepare, parts)
@@ -118,7 +124,12 @@ class Flow:
         """Log the totals, if there is something new to tell."""
         if self.totals.events != self._told:
             self._told = self.totals.events
-            log.info("worker progress", **self.totals.keys(), **self.rules.progress())
+            log.info(
+                "worker progress",
+                **self.totals.keys(),
+                **self.rules.progress(),
+                **self._identity.progress(),
+            )
 
     def close(self) -> None:
         """End the threads."""
@@ -127,19 +138,22 @@ class Flow:
 
     def _prepare(self, parts: Sequence[Part]) -> Prepared:
         prepared = Prepared([], [], Totals())
+        self._add_links(self._identity.state.left_over(), prepared)
         for part in parts:
             self._run(part, prepared)
         return prepared
 
+    def _add_links(self, links: Sequence[Link], prepared: Prepared) -> None:
+        for link in links:
+            message = Outgoing(self._topics.links, link_key(link), encode_link(link))
+            prepared.messages.append(message)
+            prepared.sources.append(None)
+
     def _run(self, part: Part, prepared: Prepared) -> None:
         result = part.pipeline.run(part.records)
-        topics, totals = self._topics, prepared.totals
+        totals = prepared.totals
         totals.events += len(part.records)
-        for link in result.links:
-            if link not in self._links.durable:
-                message = Outgoing(topics.links, link_key(link), encode_link(link))
-                prepared.messages.append(message)
-                prepared.sources.append(None)
+        self._add_links(self._identity.state.owed(result.links), prepared)
         for record, outcome in zip(part.records, result.outcomes, strict=True):
             if isinstance(outcome, Row):
                 totals.rows += 1

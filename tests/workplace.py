@@ -56,6 +56,7 @@ class Workplace:
             "topics_rules": self.topics.rules,
             "topics_status": self.topics.status,
             "keys_file": self.key_file,
+            "identity_directory": self.folder / "identity",
             "dead_letters_public_key": self.pair.public,
             "worker_group": self.group,
             "worker_commit_interval_seconds": 0.3,

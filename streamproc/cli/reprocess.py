@@ -79,28 +79,27 @@ def correct(settings: Settings, reader: RangeReader) -> tuple[bool, Flow]:
     """
     import signal
 
-    from streamproc.assemble import load_key_ring, make_pipeline
+    from streamproc.assemble import load_identity_config, load_key_ring, make_pipeline, nobody_of
     from streamproc.flow import Flow, Output
-    from streamproc.identity import View
-    from streamproc.kafka.links import LinkReader
+    from streamproc.kafka.identity.start import following_identity
     from streamproc.kafka.registry import wait_for_row_codec
     from streamproc.kafka.topics import wait_for_topics
     from streamproc.reprocess import reprocess
     from streamproc.rollout import FixedRules, current_ruleset
 
-    view = View()
     ring = load_key_ring(settings)
-    pipeline = make_pipeline(settings, ring, view, current_ruleset(settings))
+    config = load_identity_config(settings)
+    ruleset = current_ruleset(settings)
     wait_for_topics(settings)
     rows = wait_for_row_codec(settings.registry, settings.topics.load)
-    signals: list[int] = []  # not an Event: its lock may be held when a signal comes
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: signals.append(received))
-    links = LinkReader(settings.kafka.brokers, settings.topics.links, view.add)
-    links.start()
-    flow = Flow(FixedRules(pipeline), links, settings, Output(rows, corrections=True))
-    try:
-        return reprocess(reader, flow, settings, lambda: bool(signals)), flow
-    finally:
-        flow.close()
-        links.stop(settings.worker.shutdown_seconds)
+    with following_identity(settings, config, nobody_of(config, ring)) as identity:
+        pipeline = make_pipeline(settings, ring, identity.state, ruleset)
+        signals: list[int] = []  # not an Event: its lock may be held when a signal comes
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda received, _frame: signals.append(received))
+        output = Output(rows, corrections=True)
+        flow = Flow(FixedRules(pipeline), identity, settings, output)
+        try:
+            return reprocess(reader, flow, settings, lambda: bool(signals)), flow
+        finally:
+            flow.close()

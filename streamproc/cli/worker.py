@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from streamproc.cli import settings_of
+
+if TYPE_CHECKING:
+    from streamproc.kafka.codecs import Codec
+    from streamproc.kafka.identity.reader import IdentityReader
+    from streamproc.redact import KeyRing
+    from streamproc.settings import Settings
 
 __all__ = ["worker"]
 
@@ -21,30 +28,33 @@ def worker(ctx: click.Context) -> None:
     keys generate`) and the topics (`streamproc topics apply`).
     """
     from streamproc import telemetry
-    from streamproc.assemble import Assembly, load_key_ring
-    from streamproc.flow import Flow, Output
-    from streamproc.identity import View
-    from streamproc.kafka.links import LinkReader
+    from streamproc.assemble import load_identity_config, load_key_ring, load_rules, nobody_of
+    from streamproc.kafka.identity.start import following_identity
     from streamproc.kafka.registry import wait_for_row_codec
     from streamproc.kafka.topics import wait_for_topics
-    from streamproc.rollout import Pipelines, start_rules
-    from streamproc.worker import build_app, run_app
 
     settings = settings_of(ctx).settings
     telemetry.configure(settings.log)
-    view = View()
-    assembly = Assembly(settings, load_key_ring(settings), view)
-    pipelines = Pipelines(assembly.pipeline)
-    if settings.rules.follow == "topic":
-        wait_for_topics(settings)
-    # Detectors are for one thread: rules are tried with others than those of the pipelines.
-    apart = Assembly(settings, load_key_ring(settings), view)
-    rules = start_rules(settings, pipelines, apart.parts)
+    ring = load_key_ring(settings)
+    config = load_identity_config(settings)
+    if settings.rules.follow == "folder":
+        load_rules(settings)  # what is wrong with them is told before brokers are waited for
     wait_for_topics(settings)
     rows = wait_for_row_codec(settings.registry, settings.topics.load)
-    links = LinkReader(settings.kafka.brokers, settings.topics.links, view.add)
-    links.start()
-    flow = Flow(rules, links, settings, Output(rows))
-    code = run_app(build_app(settings, flow), flow)
-    links.stop(settings.worker.shutdown_seconds)
+    with following_identity(settings, config, nobody_of(config, ring)) as identity:
+        code = _run(settings, ring, identity, rows)
     sys.exit(code)
+
+
+def _run(settings: Settings, ring: KeyRing, identity: IdentityReader, rows: Codec) -> int:
+    from streamproc.assemble import Assembly
+    from streamproc.flow import Flow, Output
+    from streamproc.rollout import Pipelines, start_rules
+    from streamproc.worker import build_app, run_app
+
+    assembly = Assembly(settings, ring, identity.state)
+    # Detectors are for one thread: rules are tried with others than those of the pipelines.
+    apart = Assembly(settings, ring, identity.state)
+    rules = start_rules(settings, Pipelines(assembly.pipeline), apart.parts)
+    flow = Flow(rules, identity, settings, Output(rows))
+    return run_app(build_app(settings, flow), flow)

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
 import structlog
 from confluent_kafka import KafkaException
 
-from streamproc.errors import RetryableError
-from streamproc.events import Micros
+from streamproc.errors import EventError, RetryableError
+from streamproc.events import Micros, Token
+from streamproc.identity import View
+from streamproc.identity.attributes import Attributes
+from streamproc.identity.language import IdentityConfig
 from streamproc.identity.store import MemoryStore, Store
+from streamproc.kafka.attributes import CURSOR_PREFIX, decode_attributes, parse_attribute_key
 from streamproc.kafka.identity.reader import IdentityReader
 from streamproc.kafka.identity.slots import Slot, Source, take_slot
-from streamproc.kafka.identity.state import IdentityState, People, Taker
+from streamproc.kafka.identity.state import IdentityState, Taker
 from streamproc.kafka.topic_ids import TopicIds
 from streamproc.kafka.topics import MOCK_CLUSTER, admin_client, patiently
 from streamproc.settings import Settings, cache_directory
 
-__all__ = ["Understanding", "following_identity"]
+__all__ = ["following_identity"]
 
 log = structlog.get_logger()
 
@@ -28,22 +32,10 @@ ASK_SECONDS: Final = 5.0
 PAUSE_SECONDS: Final = 1.0
 
 
-class Understanding(NamedTuple):
-    """How what is read is understood.
-
-    Attributes:
-        people: Returns the view over a store.
-        takers: Returns what takes the records of topics other than that of links into a store.
-        configuration: Fingerprint of what decides what they keep: a state of another is made anew.
-    """
-
-    people: Callable[[Store], People]
-    takers: Callable[[Store], Mapping[str, Taker]]
-    configuration: str
-
-
 @contextmanager
-def following_identity(settings: Settings, how: Understanding) -> Iterator[IdentityReader]:
+def following_identity(
+    settings: Settings, config: IdentityConfig, nobody: Collection[Token]
+) -> Iterator[IdentityReader]:
     """Have the topics of identity state followed, from when they have been read to their ends.
 
     Takes minutes where a state of millions of people has to be made anew; says how far it is. The
@@ -51,17 +43,20 @@ def following_identity(settings: Settings, how: Understanding) -> Iterator[Ident
 
     Args:
         settings: Names the brokers, topics and folder; the topics have to be there.
-        how: How they are understood.
+        config: How they are understood.
+        nobody: Tokens that stand for nobody.
 
     Raises:
         ConfigError: The folder cannot be used.
         RetryableError: The brokers or the disk fail.
     """
-    store, slot = _open(settings, how.configuration)
+    store, slot = _open(settings, config.graph_fingerprint)
     reader = None
     try:
-        people, takers = how.people(store), how.takers(store)
-        state = IdentityState(store, people, settings.topics.links, takers)
+        attributes = Attributes(store, list(config.sources), config.attributes)
+        view = View(store, config, nobody, attributes)
+        takers = {settings.topics.attributes: _taker(attributes, view.forget_attributes)}
+        state = IdentityState(store, view, settings.topics.links, takers)
         reader = IdentityReader(settings.kafka.brokers, state)
         reader.start()
         _wait(reader)
@@ -73,9 +68,9 @@ def following_identity(settings: Settings, how: Understanding) -> Iterator[Ident
             slot.close()
 
 
-def _open(settings: Settings, configuration: str) -> tuple[Store, Slot | None]:
+def _open(settings: Settings, fingerprint: str) -> tuple[Store, Slot | None]:
     source = patiently(
-        lambda: _source(settings, configuration),
+        lambda: _source(settings, fingerprint),
         lambda told: log.warning("identity topics cannot be found, trying again", cause=told),
     )
     if source.cluster.startswith(MOCK_CLUSTER):
@@ -86,7 +81,7 @@ def _open(settings: Settings, configuration: str) -> tuple[Store, Slot | None]:
     return slot.store, slot
 
 
-def _source(settings: Settings, configuration: str) -> Source:
+def _source(settings: Settings, fingerprint: str) -> Source:
     names = (settings.topics.links, settings.topics.attributes)
     ids = TopicIds(settings.kafka.brokers)
     found = {name: ids.ask(name, ASK_SECONDS) for name in names}
@@ -96,7 +91,7 @@ def _source(settings: Settings, configuration: str) -> Source:
     except KafkaException as error:
         told = f"brokers cannot be reached ({error.args[0].name()})"
         raise RetryableError(told) from None
-    return Source(str(cluster), found, configuration)
+    return Source(str(cluster), found, fingerprint)
 
 
 def _wait(reader: IdentityReader) -> None:
@@ -111,3 +106,19 @@ def _wait(reader: IdentityReader) -> None:
         else:
             log.info("identities are known", seconds=round(time.monotonic() - began, 1))
             return
+
+
+def _taker(attributes: Attributes, changed: Callable[[], object]) -> Taker:
+    def take(key: bytes | None, value: bytes | None) -> None:
+        name = parse_attribute_key(key)
+        if name is None:
+            if not (key or b"").startswith(CURSOR_PREFIX.encode()):
+                raise EventError("load", "not_ours")
+            return  # how far somebody has read a source, which is nothing to us
+        if value is None:
+            attributes.forget(name)
+        else:
+            attributes.apply(decode_attributes(value))
+        changed()
+
+    return take

@@ -9,11 +9,12 @@ links under way; a link that the view has already, from wherever, is neither owe
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from streamproc.errors import EventError
 from streamproc.events import Identity, Link, Micros, Subject
+from streamproc.identity import People
 from streamproc.identity.store import Store
 from streamproc.kafka.codecs import decode_link, encode_link, link_key, parse_link_key
 from streamproc.kafka.identity.slots import READ_TO_END
@@ -43,17 +44,11 @@ class Found(NamedTuple):
     value: bytes | None
 
 
-class People(Protocol):
-    """What :class:`~streamproc.identity.View` does."""
-
-    def add(self, link: Link) -> bool:
-        """Take ``link`` in; return whether that changed what is kept."""
+class Linked(People, Protocol):
+    """What the topic of links needs of a view besides."""
 
     def forget(self, link: Link) -> bool:
         """Leave nothing of ``link``; return whether there was anything."""
-
-    def resolve(self, subject: Subject) -> Identity:
-        """Return whom ``subject`` belongs to."""
 
 
 class IdentityState:
@@ -64,7 +59,7 @@ class IdentityState:
     """
 
     def __init__(
-        self, store: Store, people: People, links_topic: str, others: Mapping[str, Taker]
+        self, store: Store, people: Linked, links_topic: str, others: Mapping[str, Taker]
     ) -> None:
         """Find out what was left.
 
@@ -97,9 +92,14 @@ class IdentityState:
         with self._lock:
             return self._people.resolve(subject)
 
-    def is_owed(self, link: Link) -> bool:
-        """Return whether ``link``, having been added, has to be published."""
-        return link_key(link) in self._owed
+    def owed(self, links: Iterable[Link]) -> Sequence[Link]:
+        """Return which of ``links``, having been added, have to be published, and as what.
+
+        Of one that was stated several times it is the statement that counts: were it followed by
+        another one in its topic, compaction would leave that.
+        """
+        found = map(self._owed.get, dict.fromkeys(map(link_key, links)))
+        return [decode_link(value) for value in found if value is not None]
 
     def left_over(self) -> Sequence[Link]:
         """Return the links that have to be published though no event states them now; once.
