@@ -7,27 +7,27 @@ from contextlib import contextmanager
 
 from streamproc.debt.known import Known
 from streamproc.debt.owed import Debt, owed_by, states_of, unsettled
-from streamproc.errors import ConfigError, Problem
 from streamproc.settings import Settings
 from streamproc.warehouse.provenance import read_handled, read_made
 from streamproc.warehouse.redactions import Reader
+from streamproc.warehouse.sink import Sink
 from streamproc.warehouse.sinks import open_sink
+from streamproc.warehouse.sinks.lake_reader import LakeReader
 
 __all__ = ["asked", "debt_of"]
 
 
 @contextmanager
 def asked(settings: Settings) -> Iterator[Reader]:
-    """Open the warehouse of the settings to ask it.
+    """Open the warehouse of the settings to ask it; nothing of it is changed.
 
     Raises:
-        ConfigError: It is one that cannot be asked.
+        ConfigError: Its settings cannot be used.
         RetryableError: It is not there.
     """
-    if settings.loader.sink == "parquet":
-        problem = "is a folder of files, which cannot be asked"
-        raise ConfigError(Problem("settings", "loader.sink", problem))
-    sink = open_sink(settings)
+    sink: Sink | LakeReader
+    lake = settings.loader.sink == "parquet"
+    sink = LakeReader(settings.loader) if lake else open_sink(settings, "look")
     try:
         assert isinstance(sink, Reader)
         yield sink

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from warehouse_batches import Event, load
+from warehouse_batches import HOUR, NOW, Event, identify, load
 
 from streamproc.cli import main
-from streamproc.settings import LoaderSettings
+from streamproc.cli.rules.owing import asked
+from streamproc.events import Micros
+from streamproc.settings import LoaderSettings, Settings
+from streamproc.warehouse.provenance import Window, read_handled, read_made, read_offsets
 from streamproc.warehouse.redactions import Reader
 from streamproc.warehouse.sinks.duckdb import open_duckdb
+from streamproc.warehouse.sinks.parquet import open_parquet
 from streamproc.warehouse.sql.statements import Statement
 
 pytestmark = pytest.mark.usefixtures("own_logging")
@@ -85,6 +89,31 @@ def test_rows_of_an_earlier_ruleset_that_is_given_are_owed_by_path(folder: Path)
     assert [each["state"] for each in told(result)["rulesets"]] == ["weaker"]
 
 
+def test_a_lake_owes_what_another_warehouse_would(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMPROC_LOADER_SINK", "parquet")
+    monkeypatch.setenv("STREAMPROC_LOADER_PARQUET_DIRECTORY", str(folder / "it's a lake"))
+    assert told(rules("debt", "--json"))["tables"] == []
+    settings = LoaderSettings(sink="parquet", parquet_directory=folder / "it's a lake")
+    sink = open_parquet(settings)
+    days = [NOW, NOW + 24 * HOUR]
+    load(sink, [Event(str(day), received_at=day) for day in days])
+    load(sink, [identify("c", "u1", email="tok_1")])
+    sink.close()
+
+    result = rules("debt", "--json")
+
+    assert result.exit_code == 1
+    tables = {each["table"]: each["unknown"] for each in told(result)["tables"]}
+    assert tables == {"tracks": 2, "paid": 2, "identifies": 1}
+    with asked(Settings(loader=settings)) as reader:
+        rulesets = {made.ruleset for made in read_made(reader)}
+        assert read_handled(reader, rulesets) == {}
+        later = read_offsets(reader, {"f00d"}, Window(Micros(days[1])))
+        assert later == {("events.raw", 0): [(1, 2)]}
+
+
 def test_rows_of_today_s_rules_owe_nothing(folder: Path) -> None:
     fill(folder, fingerprint(folder, "today"))
 
@@ -101,15 +130,6 @@ def test_fingerprints_that_nobody_knows_are_said_so(folder: Path) -> None:
 
     assert result.exit_code == 1
     assert "1 fingerprint of rulesets that are not known here" in result.output
-
-
-def test_a_folder_of_files_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STREAMPROC_LOADER_SINK", "parquet")
-
-    result = rules("debt")
-
-    assert result.exit_code == 2
-    assert "cannot be asked" in result.output
 
 
 def test_a_time_that_ends_before_it_begins_is_refused() -> None:
