@@ -1,6 +1,6 @@
 """Fails a loader at every point it passes, in every way, and lets a fresh one go on.
 
-    python tests/faulty_loader.py FOLDER SINK [--address ADDRESS] [--most N]
+    python tests/faulty_loader.py FOLDER SINK [--address ADDRESS] [--most N] [--part N OF]
 
 The points are found by watching a loader that comes through: each statement to the warehouse and
 each step of the loader's own. All of a loader is real but for Kafka, whose topics are in memory and
@@ -236,8 +236,12 @@ def _alike(one: Point, other: Point) -> bool:
 @click.argument("sink", type=click.Choice(list(WAREHOUSES)))
 @click.option("--address", default="", help="Of the server: its port, or its URL.")
 @click.option("--most", type=int, help="Try so many only.")
-def main(folder: Path, sink: str, address: str, most: int | None) -> None:
-    """Try the faults of a SINK in FOLDER; print what came of it as JSON."""
+@click.option("--part", type=(int, int), default=(0, 1), help="Which part, from 0, of how many.")
+def main(folder: Path, sink: str, address: str, most: int | None, part: tuple[int, int]) -> None:
+    """Try the faults of a SINK in FOLDER; print what came of it as JSON.
+
+    Parts do not disturb each other where each has a server of its own.
+    """
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     # So that a value can be too long that is no megabytes.
     sinks.DIALECTS[sink] = replace(sinks.DIALECTS[sink], text_bytes=scenario.TEXT_BYTES)
@@ -251,8 +255,8 @@ def main(folder: Path, sink: str, address: str, most: int | None) -> None:
     ]
     expected = Verdict(*forked(partial(finish, warehouse, whole), whole / "verdict"))
     failed = list(expected.complaints)
-    tried = [] if failed else chosen(points, most)
-    for fault in tried:
+    tried = [] if failed else chosen(points, most)[part[0] :: part[1]]
+    for number, fault in enumerate(tried, start=1):
         (place := folder / f"{fault.number}_{fault.kind.replace(' ', '_')}").mkdir()
         problems = list(try_one(warehouse, place, fault, expected))
         for problem in problems:
@@ -262,6 +266,7 @@ def main(folder: Path, sink: str, address: str, most: int | None) -> None:
             click.echo(failed[-1], err=True)
         if not problems:
             shutil.rmtree(place)
+        click.echo(f"{sink} {number}/{len(tried)}", err=True)
     kinds = Counter(fault.kind for fault in tried)
     click.echo(json.dumps({"points": len(points), "tried": kinds, "failed": failed}))
     sys.exit(bool(failed))
