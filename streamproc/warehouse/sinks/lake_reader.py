@@ -13,6 +13,7 @@ from streamproc.errors import RetryableError
 from streamproc.settings import LoaderSettings
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.schema import Columns, Schema
+from streamproc.warehouse.sinks.lake_batch import LEDGER
 from streamproc.warehouse.sinks.lake_disk import Disk
 from streamproc.warehouse.sinks.lake_scratch import DIALECT
 from streamproc.warehouse.sinks.parquet import open_parquet
@@ -67,8 +68,10 @@ class LakeReader:
     def _connection(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(":memory:")
         connection.execute("SET TimeZone = 'UTC'")
-        for table, columns in {**self._schema, MESSAGES: SYSTEM[MESSAGES]}.items():
-            connection.execute(_table(table, columns, list(self._files(f"table={table}"))))
+        folders = {table: f"table={table}" for table in self._schema} | {MESSAGES: LEDGER}
+        for table, folder in folders.items():
+            columns = self._schema.get(table, SYSTEM[MESSAGES])
+            connection.execute(_table(table, columns, list(self._files(folder))))
         return connection
 
     def _files(self, folder: str) -> Iterator[str]:
