@@ -215,13 +215,13 @@ class LoaderSettings(Section):
     postgres_url: SecretStr | None = None
     """The database of the `postgres` sink, such as `postgresql://user@host/database`."""
     batch_rows: Count | None = None
-    """Most events of one warehouse transaction; unset, the sink's own (`duckdb` 10,000)."""
+    """Most events of one warehouse transaction; unset, the sink's own (`duckdb` 50,000)."""
     batch_bytes: Bytes = 268_435_456
     """Most bytes of one warehouse transaction, as they come from Kafka."""
     batch_seconds: Seconds | None = None
     """Most time a row waits for its batch to fill; unset, the sink's own: 2, and 300 for
     `snowflake`, so that its warehouse can sleep in between."""
-    memory_bytes: Bytes = 67_108_864
+    memory_bytes: Bytes = 268_435_456
     """Rows that wait beyond this are spooled to disk."""
     spool_bytes: Bytes = 2_147_483_648
     """Most bytes spooled; beyond this the loader stops reading until the warehouse takes them."""

@@ -64,7 +64,7 @@ def load(sink: Sink, rows: Sequence[Row]) -> None:
 def _batch(dialect: Dialect, rows: Sequence[Row]) -> Batch:
     shaping = Shaping(dialect, depth=4, columns=1_000, widen=True)
     loaded = (decode_row(encode_row(row)) for row in rows)
-    framed = Framer(shaping).frames(loaded, {}, 1)
+    framed = Framer(shaping).frames(enumerate(loaded, 1), {})
     frames: dict[str, Frame] = {}
     for name, table in framed.tables.items():
         system = SYSTEM.get(name, {})

@@ -217,16 +217,16 @@ def test_many_at_once_are_as_one_by_one(
     before: list[LoadedRow], after: list[LoadedRow], shaping: Shaping
 ) -> None:
     framer = Framer(shaping)
-    first = framer.frames(before, {}, 0)
+    first = framer.frames(enumerate(before), {})
     assert told(first) == one_by_one(before, {}, shaping)
     known = known_of(first)
-    second = framer.frames(after, known, 0)
+    second = framer.frames(enumerate(after), known)
     assert told(second) == one_by_one(after, known, shaping)
 
 
 @given(batches)
 def test_every_event_has_one_message_and_its_base_row(given_rows: list[LoadedRow]) -> None:
-    frames = Framer(Shaping(DUCKDB, DEPTH, 1_000, widen=True)).frames(iter(given_rows), {}, 7)
+    frames = Framer(Shaping(DUCKDB, DEPTH, 1_000, widen=True)).frames(enumerate(given_rows, 7), {})
     assert frames.events == len(given_rows)
     assert frames.corrections == sum(row.correction for row in given_rows)
     if given_rows:

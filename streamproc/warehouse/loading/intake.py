@@ -15,6 +15,7 @@ from streamproc.deadletters import Seal, dead_letter
 from streamproc.errors import EventError
 from streamproc.events import DeadLetter, Deletion
 from streamproc.kafka.codecs import decode_deletion
+from streamproc.kafka.row_reader import likeness
 from streamproc.warehouse.loading.batches import merged
 from streamproc.warehouse.loading.pending import Chunk, Gathered, Pending, Sealed
 from streamproc.warehouse.loading.source import Fetched, to_record
@@ -129,21 +130,22 @@ class Intake:
     def _chunk(self, place: Place, first: int, gathered: Gathered) -> Chunk:
         dead: dict[str, list[int]] = {}
 
-        def decoded(decode: Callable[[bytes | None], T]) -> Iterator[T]:
-            for fetched in gathered.records:
+        def decoded(decode: Callable[[bytes | None], T], alike: bool) -> Iterator[tuple[int, T]]:
+            numbered: Iterable[tuple[int, Fetched]] = enumerate(gathered.records, first)
+            for number, fetched in _sorted(numbered) if alike else numbered:
                 try:
-                    yield decode(fetched.value)
+                    yield number, decode(fetched.value)
                 except EventError as refused:
                     self._bury(fetched, refused)
                     dead.setdefault(refused.code, []).append(fetched.offset)
 
         deletions: list[Deletion | None] = []
-        rows: Iterable[LoadedRow] = ()
+        rows: Iterable[tuple[int, LoadedRow]] = ()
         if place.topic == self._by.deletions_topic:
-            deletions = list(decoded(_deletion))
+            deletions = [deletion for _, deletion in decoded(_deletion, alike=False)]
         else:
-            rows = decoded(self._by.decode)
-        frames = self._frames(rows, first)
+            rows = decoded(self._by.decode, alike=True)
+        frames = self._frames(rows)
         _tell_dead(place, dead)
         return Chunk(
             place=place,
@@ -159,8 +161,8 @@ class Intake:
             dead=sum(map(len, dead.values())),
         )
 
-    def _frames(self, rows: Iterable[LoadedRow], first: int) -> Frames:
-        frames = self._by.framer.frames(rows, self._known, first)
+    def _frames(self, rows: Iterable[tuple[int, LoadedRow]]) -> Frames:
+        frames = self._by.framer.frames(rows, self._known)
         # So that the next chunk's columns come out in the kinds of this one's.
         self._known = merged(self._known, frames.kinds)
         for table, columns in frames.alarms:
@@ -190,8 +192,13 @@ def _tell_dead(place: Place, dead: Mapping[str, Sequence[int]]) -> None:
             **place._asdict(),
             code=code,
             records=len(offsets),
-            offsets=offsets[:TOLD_OFFSETS],
+            offsets=sorted(offsets)[:TOLD_OFFSETS],
         )
+
+
+def _sorted(numbered: Iterable[tuple[int, Fetched]]) -> list[tuple[int, Fetched]]:
+    """Return the records with those of one type and event together, as they are framed best."""
+    return sorted(numbered, key=lambda each: likeness(each[1].value))
 
 
 def _deletion(value: bytes | None) -> Deletion | None:

@@ -111,8 +111,8 @@ class Made(NamedTuple):
 class Assembly:
     """Makes the tables of one reading."""
 
-    def __init__(self, reading: Reading, limits: Limits, discards: Discards, first: int) -> None:
-        """Put the events in order; number them from ``first``; misfits go to ``discards``."""
+    def __init__(self, reading: Reading, limits: Limits, discards: Discards) -> None:
+        """Put the events in order; misfits go to ``discards``."""
         self._reading = reading
         self._limits = limits
         self._discards = discards
@@ -121,7 +121,7 @@ class Assembly:
         self._order = np.array(numbers, np.int64)
         self._places = np.empty_like(self._order)
         self._places[self._order] = np.arange(len(numbers))
-        self._rows = pa.array(self._order + first)
+        self._rows = pa.array(np.array(reading.numbers, np.int64)[self._order])
         self._standard = self._standard_columns()
         self._naturals: dict[Series, Natural | None] = {}
 

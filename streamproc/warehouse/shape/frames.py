@@ -89,7 +89,7 @@ class Framer:
         self._naming = Naming(shaping.dialect)
         self._limits = Limits(shaping.columns, shaping.widen, shaping.dialect.text_bytes)
 
-    def frames(self, rows: Iterable[LoadedRow], known: Schema, first: int) -> Frames:
+    def frames(self, rows: Iterable[tuple[int, LoadedRow]], known: Schema) -> Frames:
         """Return the tables of ``rows``.
 
         Standard columns always have their own kinds. Another column has the narrowest kind that
@@ -97,10 +97,11 @@ class Framer:
         values that do not fit are discarded.
 
         Args:
-            rows: The events; best taken from an iterator that decodes them as they are asked for,
-                since a payload that is parsed takes ten times the room it has as JSON.
+            rows: The events and their numbers, for :data:`~streamproc.warehouse.standard.ROW`. Best
+                taken from an iterator that decodes them as they are asked for, since a payload that
+                is parsed takes ten times the room it has as JSON; and best with those of one type
+                and event one after the other, which takes 12 µs an event less than any order.
             known: The tables as they are, or will be once what was framed before is loaded.
-            first: Number of the first event; the others follow.
         """
         reading = Reading(self._naming, self._shaping.depth)
         source = iter(rows)
@@ -109,7 +110,7 @@ class Framer:
         if not reading.events:
             return Frames({}, {}, 0, 0, 0, [])
         discards = Discards(self._shaping.seal)
-        assembly = Assembly(reading, self._limits, discards, first)
+        assembly = Assembly(reading, self._limits, discards)
         made = list(assembly.tables(known))
         tables = {each.name: each.table for each in made}
         tables[MESSAGES] = assembly.messages()

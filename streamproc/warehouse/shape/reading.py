@@ -56,6 +56,7 @@ class Reading:
     Attributes:
         events: How many events.
         corrections: How many of them replace what is there.
+        numbers: What the events are called, each by its place; the others say places.
         fields: The rows' own fields, by name, but for their payloads; in pieces.
         groups: The numbers of the events of each group.
         context: The columns of all events' contexts.
@@ -70,6 +71,7 @@ class Reading:
         self._tables: dict[tuple[str, str | None], str | None] = {}
         self.events = 0
         self.corrections = 0
+        self.numbers: list[int] = []
         self.fields: dict[str, list[pa.Array]] = {
             name: [] for name in LoadedRow._fields if name != PAYLOAD
         }
@@ -80,8 +82,10 @@ class Reading:
             lambda: defaultdict(Series)
         )
 
-    def add(self, block: Sequence[LoadedRow]) -> None:
+    def add(self, numbered: Sequence[tuple[int, LoadedRow]]) -> None:
         """Read a block of events; nothing of their payloads is kept but values."""
+        block = [row for _, row in numbered]
+        self.numbers += [number for number, _ in numbered]
         start = self.events
         self.events += len(block)
         numbers = np.arange(start, self.events)

@@ -35,7 +35,7 @@ def frames_of(
 ) -> Frames:
     """Return the frames of events with ``values`` as their property ``n``."""
     rows = [row(number, {"n": value}) for number, value in enumerate(values)]
-    return Framer(shaping).frames(rows, {"paid": known} if known else {}, 0)
+    return Framer(shaping).frames(enumerate(rows), {"paid": known} if known else {})
 
 
 def column(frames: Frames, name: str = "n", table: str = "paid") -> list[Any]:
@@ -46,7 +46,7 @@ def column(frames: Frames, name: str = "n", table: str = "paid") -> list[Any]:
 
 def test_every_table_has_the_numbers_of_its_events_first() -> None:
     rows = [row(0), row(1, type="page"), row(2, type="identify"), row(3, event="Sold")]
-    frames = Framer(SHAPING).frames(rows, {}, 100)
+    frames = Framer(SHAPING).frames(enumerate(rows, 100), {})
     numbers = {name: table[ROW].to_pylist() for name, table in frames.tables.items()}
     assert all(table.column_names[0] == ROW for table in frames.tables.values())
     assert {name: sorted(of) for name, of in numbers.items()} == {
@@ -61,12 +61,12 @@ def test_every_table_has_the_numbers_of_its_events_first() -> None:
 
 
 def test_no_event_makes_no_table() -> None:
-    frames = Framer(SHAPING).frames([], {}, 0)
+    frames = Framer(SHAPING).frames(enumerate([]), {})
     assert (frames.tables, frames.kinds, frames.events) == ({}, {}, 0)
 
 
 def test_messages_have_exactly_the_systems_columns_but_the_one_the_sink_fills() -> None:
-    frames = Framer(SHAPING).frames([row(5, correction=True)], {}, 0)
+    frames = Framer(SHAPING).frames(enumerate([row(5, correction=True)]), {})
     messages = frames.tables["streamproc_messages"]
     assert messages.column_names == [ROW, *SYSTEM["streamproc_messages"]][:-1]
     assert frames.corrections == 1
@@ -139,7 +139,7 @@ def test_tables_of_one_event_each_have_their_own_kinds() -> None:
         row(2, payload=RedactedBody({"context": {"n": 2.5}}), event="Shown"),
     ]
     known: Schema = {"shown": {"context_n": Kind.STRING}}
-    frames = Framer(SHAPING).frames(rows, known, 0)
+    frames = Framer(SHAPING).frames(enumerate(rows), known)
     kinds = {table: columns["context_n"] for table, columns in frames.kinds.items()}
     assert kinds == {
         "tracks": Kind.STRING,
@@ -182,7 +182,7 @@ def test_a_discarded_value_is_sealed_to_the_key() -> None:
 def test_columns_beyond_the_limit_are_one_json_object_and_an_alarm() -> None:
     shaping = Shaping(DUCKDB, 4, columns=len({**EVERY, **TRACK}) + 2 + 3, widen=True)
     rows = [row(0, {"a": 1, "b": "x", "d": [1]}), row(1, {"c": 2.5})]
-    frames = Framer(shaping).frames(rows, {}, 0)
+    frames = Framer(shaping).frames(enumerate(rows), {})
     assert set(frames.kinds["paid"]) - {*EVERY, *TRACK} == {"a", "b", "other_columns"}
     others = column(frames, "other_columns")
     assert [orjson.loads(each) for each in others] == [{"d": [1]}, {"c": 2.5}]
@@ -191,14 +191,18 @@ def test_columns_beyond_the_limit_are_one_json_object_and_an_alarm() -> None:
 
 def test_known_columns_stay_columns_when_the_table_is_full() -> None:
     shaping = Shaping(DUCKDB, 4, columns=12, widen=True)
-    frames = Framer(shaping).frames([row(0, {"z": 1, "a": 2})], {"paid": {"z": Kind.INTEGER}}, 0)
+    frames = Framer(shaping).frames(
+        enumerate([row(0, {"z": 1, "a": 2})]), {"paid": {"z": Kind.INTEGER}}
+    )
     assert column(frames, "z") == [1]
     assert orjson.loads(column(frames, "other_columns")[0]) == {"a": 2}
 
 
 def test_two_keys_for_one_column_are_two_columns_where_one_event_has_both() -> None:
     rows = [row(0, {"userName": "a"}), row(1, {"user_name": "b"})]
-    frames = Framer(SHAPING).frames([*rows, row(2, {"userName": "c", "user_name": "d"})], {}, 0)
+    frames = Framer(SHAPING).frames(
+        enumerate([*rows, row(2, {"userName": "c", "user_name": "d"})]), {}
+    )
     assert column(frames, "user_name") == ["a", "b", "d"]
     (other,) = [name for name in frames.kinds["paid"] if name.startswith("user_name_")]
     assert column(frames, other) == [None, None, "c"]
@@ -206,7 +210,7 @@ def test_two_keys_for_one_column_are_two_columns_where_one_event_has_both() -> N
 
 def test_events_are_taken_as_they_are_asked_for() -> None:
     asked = iter([row(number, {"n": number}) for number in range(2_000)])
-    frames = Framer(SHAPING).frames(asked, {}, 0)
+    frames = Framer(SHAPING).frames(enumerate(asked), {})
     assert frames.events == 2_000
     assert column(frames) == list(range(2_000))
 
