@@ -42,6 +42,7 @@ class Event:
     anonymous_id: str | None = None
     identity_id: str | None = None
     correction: bool = False
+    source_offset: int = 1
     fields: Mapping[str, Json] = field(default_factory=dict)
     discards: Sequence[str] = ()
 
@@ -143,7 +144,7 @@ def _rows_of(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
             "ruleset": "f00d",
             "source_topic": "events.raw",
             "source_partition": 0,
-            "source_offset": 1,
+            "source_offset": event.source_offset,
             "correction": event.correction,
         },
     )

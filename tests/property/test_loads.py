@@ -36,6 +36,8 @@ class Line:
     id: str
     received_at: int
     event: Event | None
+    corrected_upto: int | None
+    """The raw record that it corrects; None where it is no correction."""
 
 
 @dataclass
@@ -51,13 +53,15 @@ class Model:
         before = list(self.lines)
         for event in chosen(events, mode):
             there = [line for line in before if is_same(line, event)]
-            replaces = event.correction or mode == "merge"
-            if there and mode == "dedupe" and not replaces:
+            undoes = all(is_corrected(line, event) for line in there)
+            replaces = event.correction or (mode == "merge" and not undoes)
+            if there and mode != "append" and not replaces:
                 continue
             if replaces:
                 self.lines = [line for line in self.lines if line not in there]
             stays_out = replaces and any(map(self.is_forgotten, there))
-            self.lines.append(Line(event.id, event.received_at, None if stays_out else event))
+            upto = event.source_offset if event.correction else None
+            self.lines.append(Line(event.id, event.received_at, None if stays_out else event, upto))
         for line in self.lines:
             if line.event is not None and self.is_deleted(line.event):
                 line.event = None
@@ -97,6 +101,10 @@ def is_same(line: Line, event: Event) -> bool:
     return line.id == event.id and abs(line.received_at - event.received_at) <= WINDOW
 
 
+def is_corrected(line: Line, event: Event) -> bool:
+    return line.corrected_upto is not None and event.source_offset <= line.corrected_upto
+
+
 def chosen(events: Sequence[Event], mode: Mode) -> list[Event]:
     """Return which of the events of each id go in."""
     by_id: dict[str, list[Event]] = {}
@@ -106,7 +114,8 @@ def chosen(events: Sequence[Event], mode: Mode) -> list[Event]:
     for same in by_id.values():
         corrections = [event for event in same if event.correction]
         if mode == "merge":
-            found.append(same[-1])
+            upto = max((event.source_offset for event in corrections), default=0)
+            found.append([e for e in same if e.correction or e.source_offset > upto][-1])
         elif corrections:
             found.append(corrections[-1])
         else:
@@ -128,6 +137,7 @@ def events(mode: Mode) -> st.SearchStrategy[Event]:
         identity_id=st.sampled_from(["u1", "u2", "u3"]),  # every event is of somebody
         # Two lines of one id that are both kept have no order between them.
         correction=st.just(False) if mode == "append" else st.booleans(),
+        source_offset=st.sampled_from([1, 1, 2, 3]),
         fields=st.fixed_dictionaries({"n": numbers, "m": numbers}),
     )
     return made.map(lambda event: tidied(event, mode))

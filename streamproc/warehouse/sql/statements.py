@@ -227,8 +227,8 @@ def keep(
     so that the warehouse need not look at what is stored of other days.
     """
     compares = corrections or mode != "append"
-    replacing = "TRUE" if mode == "merge" else 's."correction"'
-    stays_out = f' AND (m."id" IS NULL OR {replacing})' if mode == "dedupe" else ""
+    replacing = REPLACING[mode]
+    stays_out = f' AND (m."id" IS NULL OR {replacing})' if mode != "append" else ""
     people = " ".join(
         f'LEFT JOIN "streamproc_deletions" d{n}'
         f' ON d{n}."token" = s."{column}" AND s."received_at" <= d{n}."until"'
@@ -241,15 +241,42 @@ def keep(
         f' SELECT DISTINCT s."{ROW}", s."id", s."received_at",'
         f' m."id" IS NOT NULL AND {replacing},'
         ' COALESCE(d0."token", d1."token", d2."token") IS NOT NULL'
-        f' FROM (SELECT "{ROW}", "id", "received_at", "correction", {quoted(TOKENS)},'
+        f' FROM (SELECT "{ROW}", "id", "received_at", "correction", {quoted((*TOKENS, *SOURCE))},'
         f' RANK() OVER (PARTITION BY "id" ORDER BY {order}) AS "its place"'
-        f" FROM {ways.stage(MESSAGES)}) s"
+        f" FROM {_candidates(ways, mode, corrections=corrections)}) s"
         f' LEFT JOIN ({remembered(ways)}) m ON m."id" = s."id"'
         f' AND m."received_at" BETWEEN s."received_at" - {ways.near}'
         f' AND s."received_at" + {ways.near} {people}'
         f' WHERE s."its place" = 1{stays_out}',
         *(window(ways, received) if compares else NO_WINDOW),
     )
+
+
+SOURCE: Final = ("source_topic", "source_partition", "source_offset")
+CORRECTED: Final = (
+    'm."correction" AND m."source_topic" = s."source_topic"'
+    ' AND m."source_partition" = s."source_partition" AND m."source_offset" >= s."source_offset"'
+)
+REPLACING: Final[Mapping[Mode, str]] = {
+    "dedupe": 's."correction"',
+    # A raw record that is read again was made a row by the rules of its time: it must not undo what
+    # was corrected since, of it or of a later one.
+    "merge": f'(s."correction" OR NOT COALESCE({CORRECTED}, FALSE))',
+    "append": 's."correction"',
+}
+"""When an event takes the place of the one that is there."""
+
+
+def _candidates(ways: Ways, mode: Mode, *, corrections: bool) -> str:
+    """Return the staged events that may go in: in merge, not those that the batch corrects too."""
+    staged = ways.stage(MESSAGES)
+    if mode != "merge" or not corrections:
+        return staged
+    place = quoted(("id", *SOURCE[:2]))
+    offset = f'CASE WHEN "correction" THEN "{SOURCE[2]}" END'
+    upto = f'SELECT *, MAX({offset}) OVER (PARTITION BY {place}) AS "corrected upto" FROM {staged}'
+    apart = f'"corrected upto" IS NULL OR "{SOURCE[2]}" > "corrected upto"'
+    return f'(SELECT * FROM ({upto}) AS "candidates" WHERE "correction" OR {apart}) AS "candidates"'
 
 
 CORRECTIONS_FIRST: Final = 'CASE WHEN "correction" THEN 0 ELSE 1 END'
@@ -336,8 +363,8 @@ def remembered(ways: Ways) -> str:
         staged = f"SELECT {made} FROM {ways.stage(MESSAGES)}"
         rows = f'SELECT rowid FROM "{MESSAGES}" WHERE {within} AND "{DIGEST}" IN ({staged})'
         within = f"rowid IN ({rows})"
-    columns = quoted(("id", "received_at", "type", "event_table", *TOKENS))
-    return f'SELECT {columns} FROM "{MESSAGES}" WHERE {within}'
+    columns = ("id", "received_at", "type", "event_table", "correction", *SOURCE, *TOKENS)
+    return f'SELECT {quoted(columns)} FROM "{MESSAGES}" WHERE {within}'
 
 
 def window(ways: Ways, received: tuple[Micros, Micros]) -> tuple[str, str]:
