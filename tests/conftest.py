@@ -31,7 +31,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 RUNNING = "STREAMPROC_TEST_KAFKA"
 REQUIRED = "STREAMPROC_TEST_REQUIRE_KAFKA"
 
-NO_KAFKA = pytest.StashKey[str]()
+NO_KAFKA = "no real Kafka: "
 
 
 def pytest_configure() -> None:
@@ -44,12 +44,12 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def session_kafka(pytestconfig: pytest.Config) -> Iterator[Broker]:
+def session_kafka() -> Iterator[Broker]:
     """Real Kafka, one for the session."""
     if running := os.environ.get(RUNNING):
         yield Broker(running, "kafka")
         return
-    _need_kafka(pytestconfig)
+    _need_kafka()
     with KafkaBroker() as process:
         yield Broker(process.bootstrap, "kafka")
 
@@ -61,9 +61,9 @@ def kafka(session_kafka: Broker) -> Broker:
 
 
 @pytest.fixture
-def own_kafka(pytestconfig: pytest.Config) -> Iterator[KafkaBroker]:
+def own_kafka() -> Iterator[KafkaBroker]:
     """A real broker for this test alone, to kill, restart and stop; mark the test ``kafka``."""
-    _need_kafka(pytestconfig)
+    _need_kafka()
     with KafkaBroker() as process:
         yield process
 
@@ -82,24 +82,19 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     return found
 
 
-def _need_kafka(config: pytest.Config) -> None:
+def _need_kafka() -> None:
     reason = unavailable()
     if reason is None:
         return
     if os.environ.get(REQUIRED) == "1":
         pytest.fail(f"real Kafka is required: {reason}", pytrace=False)
-    config.stash[NO_KAFKA] = reason
-    pytest.skip(f"no real Kafka: {reason}")
+    pytest.skip(NO_KAFKA + reason)
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Say in one line what could not be run."""
-    if NO_KAFKA in config.stash:
-        skipped = sum(
-            "kafka" in report.keywords for report in terminalreporter.getreports("skipped")
-        )
-        terminalreporter.write_line(
-            f"{skipped} tests on real Kafka were not run: {config.stash[NO_KAFKA]}", yellow=True
-        )
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what could not be run, in whichever process."""
+    skipped = [report.longrepr for report in terminalreporter.getreports("skipped")]
+    reasons = [each[2].partition(NO_KAFKA)[2] for each in skipped if NO_KAFKA in each[2]]
+    if reasons:
+        told = f"{len(reasons)} tests on real Kafka were not run: {reasons[0]}"
+        terminalreporter.write_line(told, yellow=True)
