@@ -36,6 +36,7 @@ PEOPLE = int(os.environ.get("STREAMPROC_TEST_FAULT_PEOPLE", "400"))
 SEED = int(os.environ.get("STREAMPROC_TEST_FAULT_SEED", "7"))
 EVENTS_PER_PERSON = 10
 WORKERS = 3
+START_SECONDS = 240.0
 MARK = "zq7x"
 """Stands in every identifier of the test, and nowhere else."""
 SEARCH_BYTES = 64 * 1_024 * 1_024
@@ -105,9 +106,9 @@ class Workers:
     def __init__(self, place: Workplace, stack: ExitStack) -> None:
         self._place = place
         self._stack = stack
-        self._running: list[Process] = []
-        for number in range(WORKERS):
-            self._running.append(self._started(number))
+        self._running = [self._started(number) for number in range(WORKERS)]
+        for process in self._running:
+            process.wait_for("worker ready", START_SECONDS)
 
     def disk(self, number: int) -> Path:
         return self._place.folder / f"identity-{number}"
@@ -117,6 +118,7 @@ class Workers:
 
     def restart(self, number: int) -> None:
         self._running[number] = self._started(number)
+        self._running[number].wait_for("worker ready", START_SECONDS)
 
     def stop(self, number: int) -> None:
         assert self._running[number].stop() == 0, self._running[number].output()
@@ -127,9 +129,7 @@ class Workers:
 
     def _started(self, number: int) -> Process:
         worker = self._place.worker(identity_directory=self.disk(number), worker_batch_records=100)
-        process = self._stack.enter_context(worker)
-        process.wait_for("worker ready")
-        return process
+        return self._stack.enter_context(worker)
 
 
 @pytest.mark.kafka
