@@ -46,9 +46,16 @@ class Pipelines:
             if made is None:
                 made = self._made[published.id] = self._thread.submit(self._pipeline, published)
             self._made.move_to_end(published.id)
-            while len(self._made) > KEPT and next(iter(self._made.values())).done():
-                self._made.popitem(last=False)
+            while len(self._made) > KEPT and (unused := self._unused()) is not None:
+                del self._made[unused]
             return made
+
+    def _unused(self) -> int | None:
+        """Return what was not asked for longest; the newest one may be about to take over."""
+        newest = max(self._made)
+        return next(
+            (id_ for id_, made in self._made.items() if id_ != newest and made.done()), None
+        )
 
     def states(self) -> Mapping[int, RulesetStatus]:
         """Return how it stands with each ruleset that was asked for lately."""

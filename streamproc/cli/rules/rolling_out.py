@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -51,13 +52,20 @@ def about(
         files=files,
         fingerprint=ruleset.fingerprint,
         rows=row_fingerprint(settings, ruleset),
-        author=author or getpass.getuser(),
+        author=author or _user(),
         message=message,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         nonce=uuid.uuid4().hex,
         restores=restores,
         against=against,
     )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # containers often run as a number that has no name
+        return f"uid {os.getuid()}"
 
 
 def roll_out(
