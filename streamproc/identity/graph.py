@@ -176,6 +176,8 @@ class Graph:
         if not held or other not in held:
             return False
         del held[other]
+        if node.users == {} and node.devices == {}:
+            node.name = ""
         self.nodes.put(token, node)
         return True
 
