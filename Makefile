@@ -69,6 +69,7 @@ downstream: venvs ## dbt, Airflow and LookML on what streamproc loads.
 faults: $(READY) ## The long fault tests: a worker killed ten times, loaders at every point they pass.
 	STREAMPROC_TEST_FAULT_EVENTS=50000 STREAMPROC_TEST_FAULT_KILLS=10 \
 		$(BIN)/pytest -s tests/faults/test_worker.py -k kills
+	STREAMPROC_TEST_FAULT_PEOPLE=20000 $(BIN)/pytest -s tests/faults/test_identity.py
 	STREAMPROC_TEST_FAULT_ROWS=200000 $(BIN)/pytest -s tests/faults/test_loader.py
 	STREAMPROC_TEST_ALL_FAULT_POINTS=1 $(BIN)/pytest -s tests/faults/test_fault_points.py
 

@@ -90,12 +90,12 @@ class Workplace:
     def committed(self) -> int:
         return sum(self.broker.committed(self.group, self.topics.raw).values())
 
-    def load(self) -> dict[str, int]:
+    def load(self, seconds: float = 180.0) -> dict[str, int]:
         """Load all that is on the loader topic; return the loader's summary."""
         with running(
             ["-m", "streamproc", "load", "--until-caught-up", "--json"], self.environment()
         ) as process:
-            assert process.wait(180) == 0, process.output()
+            assert process.wait(seconds) == 0, process.output()
             process.close()
             summary: dict[str, int] = json.loads(process.lines[-1])
             return summary

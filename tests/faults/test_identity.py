@@ -37,6 +37,7 @@ SEED = int(os.environ.get("STREAMPROC_TEST_FAULT_SEED", "7"))
 EVENTS_PER_PERSON = 10
 WORKERS = 3
 START_SECONDS = 240.0
+WORK_SECONDS = 300 + PEOPLE / 10
 MARK = "zq7x"
 """Stands in every identifier of the test, and nowhere else."""
 SEARCH_BYTES = 64 * 1_024 * 1_024
@@ -133,7 +134,7 @@ class Workers:
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(1_800)
+@pytest.mark.timeout(600 + 3 * WORK_SECONDS)
 def test_faults_part_nobody_and_join_nobody(own_kafka: KafkaBroker, tmp_path: Path) -> None:
     rng = random.Random(SEED)
     place = Workplace(Broker(own_kafka.bootstrap, "kafka"), tmp_path)
@@ -166,12 +167,12 @@ def test_faults_part_nobody_and_join_nobody(own_kafka: KafkaBroker, tmp_path: Pa
         publish(4)
         workers.kill(0)
         workers.restart(0)
-        place.wait_until_processed(len(people.events), 900)
+        place.wait_until_processed(len(people.events), WORK_SECONDS)
         time.sleep(1)  # what one worker knows all know within a second
         place.publish(published(probes, "probe"))
-        place.wait_until_processed(len(people.events) + len(probes), 300)
+        place.wait_until_processed(len(people.events) + len(probes), WORK_SECONDS)
         workers.stop_all()
-    place.load()
+    place.load(WORK_SECONDS)
 
     told = f"seed {SEED}"
     found = dict(place.query("SELECT id, identity_id FROM tracks WHERE id LIKE 'probe-%'"))
@@ -187,6 +188,10 @@ def test_faults_part_nobody_and_join_nobody(own_kafka: KafkaBroker, tmp_path: Pa
     assert again == answers, told
     assert set(place.message_ids().values()) == {1}, told
     assert raw_identifiers_in(place, [workers.disk(number) for number in range(WORKERS)]) == []
+    print(  # noqa: T201 - the figures, with -s
+        f"\n{len(people.events)} events of {PEOPLE} people, {len(ids)} ids, "
+        f"{len({link_key(link) for link in links})} links published in {len(links)} records"
+    )
 
 
 def name_of(identifier: str) -> str:

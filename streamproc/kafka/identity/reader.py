@@ -38,7 +38,7 @@ POLL_SECONDS: Final = 0.1
 POLL_RECORDS: Final = 2_000
 TAKE_RECORDS: Final = 100
 """How many are taken in while the pipeline waits: 2 ms."""
-COMMIT_RECORDS: Final = 4_000
+COMMIT_RECORDS: Final = 2_000
 COMMIT_SECONDS: Final = 1.0
 IDLE_COMMIT_SECONDS: Final = 600.0
 """How often it is written down that there is nothing new."""

@@ -159,6 +159,8 @@ class IdentityState:
             return
         link = decode_link(value)
         self._people.add(link)
+        if not self._owed:  # as in a state that is made anew
+            return
         own_key = link_key(link)
         owed = self._owed.get(own_key)
         if owed is None:
