@@ -6,8 +6,8 @@ What a dead process has left open with them ends sooner or later; here it is end
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -115,32 +115,32 @@ class Postgres:
 
     def settle(self) -> None:
         others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type ~ 'client'"
-        self._ask(f"SELECT pg_terminate_backend(pid) {others}")
-        wait_until(lambda: not self._ask(f"SELECT pid {others}"))
+        with _asking(self.url) as ask:
+            ask(f"SELECT pg_terminate_backend(pid) {others}")
+            wait_until(lambda: not ask(f"SELECT pid {others}"))
 
     def look(self, settings: Settings) -> Look:
         assert settings.loader.postgres_url is not None
-        url = settings.loader.postgres_url.get_secret_value()
-        columns = self._ask(
-            "SELECT CAST(table_name AS text), CAST(column_name AS text)"
-            " FROM information_schema.columns WHERE table_schema = current_schema()",
-            url,
-        )
-        tables = plain_tables(columns, lambda sql: self._ask(sql, url))
-        with (
-            postgres_driver.connect(url, autocommit=True) as connection,
-            connection.cursor() as cursor,
-        ):
+        with _asking(settings.loader.postgres_url.get_secret_value()) as ask:
+            columns = ask(
+                "SELECT CAST(table_name AS text), CAST(column_name AS text)"
+                " FROM information_schema.columns WHERE table_schema = current_schema()"
+            )
+            tables = plain_tables([(table, column) for table, column in columns], ask)
             # Its catalogue gets slow with thousands of tables.
-            cursor.execute("SELECT current_schema()")
-            cursor.execute(f"DROP SCHEMA {cursor.fetchall()[0][0]} CASCADE")
+            ((schema,),) = ask("SELECT CAST(current_schema() AS text)")
+            ask(f"DROP SCHEMA {schema} CASCADE")
         return Look(tables, staged_tables(tables))
 
-    def _ask(self, sql: str, url: str | None = None) -> list[Any]:
-        with (
-            postgres_driver.connect(url or self.url) as connection,
-            connection.cursor() as cursor,
-        ):
+
+@contextmanager
+def _asking(url: str) -> Iterator[Callable[[str], Sequence[Sequence[Any]]]]:
+    # One connection for all questions: to connect takes longer than a loader's whole life.
+    with postgres_driver.connect(url, autocommit=True) as connection, connection.cursor() as cursor:
+
+        def ask(sql: str) -> Sequence[Sequence[Any]]:
             cursor.execute(sql)
-            rows: list[Any] = cursor.fetchall()
+            rows: Sequence[Sequence[Any]] = cursor.fetchall()
             return rows
+
+        yield ask

@@ -48,8 +48,8 @@ from streamproc.warehouse.shape.frames import Framer
 from streamproc.warehouse.sink import Sink
 from streamproc.warehouse.sinks import open_sink
 
-LIFE_SECONDS: Final = 60
-"""Longest that a process takes; more, and it hangs."""
+LIFE_SECONDS: Final = 300
+"""Longest that a process takes, whatever else the machine does; more, and it hangs."""
 STORY_SECONDS: Final = 1_000.0
 """Longest by the loader's own clock, which passes only while it waits."""
 SEED: Final = 7
