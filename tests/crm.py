@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ class Crm:
         }
 
 
+@cache
 def tokens() -> Tokens:
     """Return the tokens of the tests' key ring."""
     return Tokens(KeyRing("k1", {"k1": TEST_KEY}))

@@ -13,7 +13,7 @@ from streamproc.errors import ConfigError, Problem, RetryableError
 from streamproc.settings import Settings
 from streamproc.warehouse.sinks.postgres import REASONS, UNUSABLE
 
-__all__ = ["MISSING", "columns_of", "connected", "cursor_of", "quoted", "quoted_table"]
+__all__ = ["columns_of", "connected", "cursor_of", "quoted", "quoted_table"]
 
 SESSION: Final = "SET TimeZone = 'UTC'"
 
@@ -22,9 +22,20 @@ SELECT CAST(attname AS text) FROM pg_attribute
 WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
 """
 
-MISSING: Final = frozenset({"42703", "42P01", "42P10", "42501", "42804"})
-"""SQLSTATE of a column or table that is not there, of a column that is not unique, of what may not
-be done, of another type: what an operator has to put right."""
+UNFIT: Final = {
+    "42703": "it has no such column",
+    "42P01": "there is no such table",
+    "42P10": "the column of the external id is not unique",
+    "42501": "this user may not do that",
+    "42804": "a column is of another type",
+    "22001": "a text is too long for its column",
+    "22003": "a number is too large for its column",
+    "22P02": "a value is not of its column's type",
+    "22007": "a value is not of its column's type",
+    "23502": "a column wants a value that the configuration does not name",
+    "23514": "a value is not one that its column takes",
+}
+"""What an operator has to put right, by SQLSTATE."""
 
 
 @contextmanager
@@ -69,8 +80,9 @@ def cursor_of(connection: adbc.Connection, step: str) -> Iterator[adbc.Cursor]:
         # Its text may quote a row.
         state = error.sqlstate or type(error).__name__
         told = f"PostgreSQL does not do it ({state}): {step}"
-        if error.sqlstate in MISSING:
-            raise ConfigError(Problem("identity configuration", "", told)) from None
+        if (unfit := UNFIT.get(error.sqlstate or "")) is not None:
+            told = f"{step}: {unfit} ({error.sqlstate})"
+            raise ConfigError(Problem("PostgreSQL", "", told)) from None
         raise RetryableError(told) from None
 
 

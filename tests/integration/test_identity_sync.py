@@ -222,6 +222,7 @@ def sync(settings: Settings, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.mark.kafka
+@pytest.mark.timeout(600)
 def test_a_sync_that_is_killed_midway_goes_on_and_ends_with_what_the_tables_say(
     kafka: Broker, crm: Crm, tmp_path: Path
 ) -> None:
