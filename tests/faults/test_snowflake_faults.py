@@ -41,9 +41,9 @@ def test_a_column_gets_wider_whichever_statement_fails(server: SnowflakeServer, 
     sink.change([Widen("paid", "c", Kind.INTEGER, Kind.STRING)])
     statements = len(server.statements())
     assert statements > 15
+    load(sink, [Event("0 early", fields={f"c{at}": at for at in range(statements)})])
     for at in range(statements):
         column = f"c{at}"
-        load(sink, [Event(f"{at} early", fields={column: at})])
         server.arm(Fault(how, at=at))
         with pytest.raises(RetryableError):
             sink.change([Widen("paid", column, Kind.INTEGER, Kind.STRING)])
