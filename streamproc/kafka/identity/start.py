@@ -24,7 +24,7 @@ from streamproc.kafka.topic_ids import TopicIds
 from streamproc.kafka.topics import MOCK_CLUSTER, admin_client, patiently
 from streamproc.settings import Settings, cache_directory
 
-__all__ = ["following_identity"]
+__all__ = ["following_identity", "known_identities"]
 
 log = structlog.get_logger()
 
@@ -50,6 +50,34 @@ def following_identity(
         ConfigError: The folder cannot be used.
         RetryableError: The brokers or the disk fail.
     """
+    with _followed(settings, config, nobody) as (reader, _):
+        yield reader
+
+
+@contextmanager
+def known_identities(
+    settings: Settings, config: IdentityConfig, nobody: Collection[Token]
+) -> Iterator[View]:
+    """Have what is in the topics of identity state now at hand, for a command to ask.
+
+    Args:
+        settings: As for :func:`following_identity`.
+        config: The same.
+        nobody: The same.
+
+    Raises:
+        ConfigError: The folder cannot be used.
+        RetryableError: The brokers or the disk fail.
+    """
+    with _followed(settings, config, nobody) as (reader, view):
+        reader.stop(settings.worker.shutdown_seconds)
+        yield view
+
+
+@contextmanager
+def _followed(
+    settings: Settings, config: IdentityConfig, nobody: Collection[Token]
+) -> Iterator[tuple[IdentityReader, View]]:
     store, slot = _open(settings, config.graph_fingerprint)
     reader = None
     try:
@@ -60,7 +88,7 @@ def following_identity(
         reader = IdentityReader(settings.kafka.brokers, state)
         reader.start()
         _wait(reader)
-        yield reader
+        yield reader, view
     finally:
         if reader is not None:
             reader.stop(settings.worker.shutdown_seconds)
