@@ -1,12 +1,13 @@
 """Measures identity state: made anew from its topic, its memory, what a look-up costs.
 
-    python tests/bench/identity.py [--identities N]
+    python tests/bench/identity.py [--identities N] [--direct]
 
 Makes N people, each with a device, every tenth with a second user id, and writes their links to a
 topic of a real Kafka; then a process of its own makes its state of them, as a worker does when it
 has lost its disk, and asks for people and devices: the same few, and any. Rates and costs are by
 processor time of that process, all its threads together; memory is its resident set, all told:
-interpreter, Kafka's client, RocksDB and what is kept at hand.
+interpreter, Kafka's client, RocksDB and what is kept at hand. With ``--direct`` no Kafka is used:
+records go into the state as the reader hands them over, as they are made (whose cost is taken off).
 """
 
 from __future__ import annotations
@@ -15,28 +16,29 @@ import gc
 import hashlib
 import os
 import random
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import click
 
 sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "deploy/kafka")]
 
-from broker import KafkaBroker
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from streamproc.events import Link, Micros, Subject, Token
+from streamproc.identity import View
 from streamproc.identity.language import IdentityConfig
 from streamproc.kafka.codecs import encode_link, link_key
+from streamproc.kafka.identity.reader import COMMIT_RECORDS, TAKE_RECORDS
+from streamproc.kafka.identity.slots import Source, take_slot
 from streamproc.kafka.identity.start import following_identity
-from streamproc.kafka.identity.state import IdentityState
+from streamproc.kafka.identity.state import Found, IdentityState, Place
 from streamproc.settings import Settings
 
 PARTITIONS = 12
@@ -127,6 +129,50 @@ def measure(settings: Settings, identities: int, count: int) -> None:
         click.echo(f"  memory after look-ups: {megabytes():,.0f} MB")
 
 
+def measure_directly(folder: Path, identities: int) -> None:
+    """Make the state without Kafka; ask it."""
+    source = Source("direct", {"links": None}, "")
+    now = Micros(time.time_ns() // 1_000)
+    memory = Settings().identity.memory_bytes
+    before = megabytes()
+    slot = take_slot(folder, source, memory, now)
+    state = IdentityState(slot.store, View(slot.store), "links", {})
+    began = time.process_time()
+    count = 0
+    for chunk in chunks(identities):
+        state.take(chunk)
+        count += len(chunk)
+        if count % COMMIT_RECORDS == 0:
+            state.commit()
+        if count % 1_000_000 == 0:
+            click.echo(f"  {count:,} links, {megabytes():,.0f} MB")
+    state.commit()
+    busy = time.process_time() - began - making(count, identities)
+    click.echo(f"  read: {count / busy:>9,.0f} links/s")
+    gc.collect()
+    click.echo(f"  memory: {megabytes():,.0f} MB, of which {before:,.0f} before it began")
+    ask(state, identities)
+    click.echo(f"  memory after look-ups: {megabytes():,.0f} MB")
+    slot.close()
+
+
+def chunks(identities: int) -> Iterator[list[Found]]:
+    """Yield the links as the reader hands them over."""
+    place = Place("links", 0)
+    numbered = enumerate(links(identities))
+    records = (Found(place, n, link_key(link), encode_link(link)) for n, link in numbered)
+    while chunk := list(islice(records, TAKE_RECORDS)):
+        yield chunk
+
+
+def making(count: int, identities: int) -> float:
+    """Return the processor time that making ``count`` records takes, in seconds."""
+    some = LOOKUPS // TAKE_RECORDS
+    began = time.process_time()
+    made = sum(map(len, islice(chunks(identities), some)))
+    return (time.process_time() - began) / made * count
+
+
 def ask(state: IdentityState, identities: int) -> None:
     """Look people and devices up."""
     rng = random.Random(1)
@@ -155,29 +201,40 @@ def ask(state: IdentityState, identities: int) -> None:
         click.echo(f"  look-up of {name}: {cost(what, numbers) - making:.1f} us")
 
 
-@click.command()
-@click.option("--identities", default=1_000_000, show_default=True)
-@click.option("--brokers", help="For the processes that this one starts.")
-@click.option("--folder", help="As well.", type=click.Path(path_type=Path))
-@click.option("--links", "count", default=0)
-def main(identities: int, brokers: str | None, folder: Path | None, count: int) -> None:
-    """Measure identity state."""
-    if brokers is not None and folder is not None:
-        measure(settings_of(brokers, folder), identities, count)
-        return
-    folder = Path(tempfile.mkdtemp(prefix="identity-"))
+def measure_with_kafka(folder: Path, identities: int) -> None:
+    """Have a process make the state from a topic, and another one go on with it."""
     with KafkaBroker() as broker:
-        settings = settings_of(broker.bootstrap, folder)
-        count = publish(settings, identities)
+        count = publish(settings_of(broker.bootstrap, folder), identities)
         click.echo(f"{identities:,} identities, {count:,} links")
         shared = [f"--identities={identities}", f"--brokers={broker.bootstrap}"]
         for said, links_read in (("made anew", count), ("started again", 0)):
             click.echo(said)
             arguments = [*shared, f"--folder={folder}", f"--links={links_read}"]
             subprocess.run([sys.executable, __file__, *arguments], check=True)
-    used = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    click.echo(f"on disk: {used / 1_048_576:,.0f} MB")
-    shutil.rmtree(folder)
+
+
+@click.command()
+@click.option("--identities", default=1_000_000, show_default=True)
+@click.option("--direct", is_flag=True, help="Without Kafka.")
+@click.option("--brokers", help="For the processes that this one starts.")
+@click.option("--folder", help="As well.", type=click.Path(path_type=Path))
+@click.option("--links", "count", default=0)
+def main(
+    identities: int, brokers: str | None, folder: Path | None, count: int, *, direct: bool
+) -> None:
+    """Measure identity state."""
+    if brokers is not None and folder is not None:
+        measure(settings_of(brokers, folder), identities, count)
+        return
+    with tempfile.TemporaryDirectory(prefix="identity-") as temporary:
+        folder = Path(temporary)
+        if direct:
+            click.echo(f"{identities:,} identities, without Kafka")
+            measure_directly(folder, identities)
+        else:
+            measure_with_kafka(folder, identities)
+        used = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        click.echo(f"on disk: {used / 1_048_576:,.0f} MB")
 
 
 if __name__ == "__main__":
