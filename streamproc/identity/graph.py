@@ -136,6 +136,10 @@ class Graph:
         """Return the ids that ``token`` is an alias of, and since when."""
         return self._edges.live(token)
 
+    def is_cut(self, alias: Link) -> bool:
+        """Return whether ``alias`` was taken back."""
+        return self._edges.get(alias.left, alias.right) is None
+
     # -- links of a device, a trait or an account -------------------------------------------------
 
     def _note(  # noqa: PLR0913, PLR0917 - the hot path of a rebuild: a type for them costs a third

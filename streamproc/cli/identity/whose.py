@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +14,7 @@ if TYPE_CHECKING:
     from streamproc.identity import View
     from streamproc.settings import Settings
 
-__all__ = ["WHOSE", "ask", "known_token", "moment", "tokens_of"]
-
-AnswerT = TypeVar("AnswerT")
+__all__ = ["WHOSE", "known", "known_token", "moment", "tokens_of"]
 
 WHOSE = "TOKEN|NAME=VALUE"
 """How somebody is named on the command line."""
@@ -60,26 +59,27 @@ def known_token(view: View, tokens: tuple[Token, ...]) -> Token:
     """Return the first of ``tokens`` of which something is known, else the first."""
     from streamproc.identity.nodes import NOTHING
 
-    known = (token for token in tokens if view.graph.nodes.get(token) is not NOTHING)
-    return next(known, tokens[0])
+    found = (token for token in tokens if view.graph.nodes.get(token) is not NOTHING)
+    return next(found, tokens[0])
 
 
-def ask(settings: Settings, question: Callable[[View], AnswerT]) -> AnswerT:
-    """Return what ``question`` answers by all links that are in their topic now.
+@contextmanager
+def known(settings: Settings) -> Iterator[View]:
+    """Have all links and attributes that are in their topics now at hand.
 
     Raises:
         ConfigError: Settings, the key ring or the identity configuration cannot be used.
         RetryableError: The brokers or the disk fail.
     """
     from streamproc.assemble import load_identity_config, load_key_ring, nobody_of
-    from streamproc.kafka.identity.start import following_identity
+    from streamproc.kafka.identity.start import known_identities
     from streamproc.telemetry import configure
 
     configure(settings.log)
     config = load_identity_config(settings)
     nobody = nobody_of(config, load_key_ring(settings))
-    with following_identity(settings, config, nobody) as identity:
-        return identity.state.ask(question)
+    with known_identities(settings, config, nobody) as view:
+        yield view
 
 
 def moment(at: int | None) -> str:
