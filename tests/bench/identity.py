@@ -16,6 +16,7 @@ import gc
 import hashlib
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ import click
 
 sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "deploy/kafka")]
 
+from broker import KafkaBroker
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic

@@ -21,6 +21,7 @@ import orjson
 import pytest
 from broker import KafkaBroker
 from brokers import Broker
+from confluent_kafka import KafkaException
 from processes import Process, wait_until
 from workplace import TEST_KEY, Workplace
 
@@ -161,6 +162,7 @@ def test_faults_part_nobody_and_join_nobody(own_kafka: KafkaBroker, tmp_path: Pa
         publish(2)
         own_kafka.kill()
         own_kafka.start()
+        wait_until(lambda: has_leaders(place))
         publish(3)
         workers.stop(2)
         workers.restart(2)
@@ -192,6 +194,14 @@ def test_faults_part_nobody_and_join_nobody(own_kafka: KafkaBroker, tmp_path: Pa
         f"\n{len(people.events)} events of {PEOPLE} people, {len(ids)} ids, "
         f"{len({link_key(link) for link in links})} links published in {len(links)} records"
     )
+
+
+def has_leaders(place: Workplace) -> bool:
+    try:
+        place.broker.written(place.topics.load)
+    except KafkaException:
+        return False
+    return True
 
 
 def name_of(identifier: str) -> str:
