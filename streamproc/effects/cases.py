@@ -13,7 +13,7 @@ A YAML list of cases, in ``tests/*.yaml`` beside the ruleset::
         values:
           properties.contact: tok_*         # any token
           properties.plan: unchanged        # as it came
-          properties.secret: absent         # not there
+          properties.secret: absent         # not there any more
           properties.note: Mail <PERSON>!   # exactly this
           properties.card: {matches: '^[*]+1111$'}
           properties.word: {equals: absent} # exactly this, whatever it means elsewhere
@@ -257,8 +257,14 @@ def _contradictions(cases: tuple[Case, ...]) -> Iterator[tuple[Location, str]]:
             if not PATH.fullmatch(path):
                 told = "expected keys joined by dots, list indexes in brackets: a.b[0].c"
                 yield (place, "expect", "values", path), told
-            elif wanted == UNCHANGED and value_at(case.event, path) is MISSING:
+            elif _says_nothing(wanted, case.event, path):
                 yield (place, "expect", "values", path), "the event has nothing there"
+
+
+def _says_nothing(wanted: Any, event: Any, path: str) -> bool:
+    # What is at a misspelled path is always absent: such a case would never fail.
+    missing = value_at(event, path) is MISSING
+    return missing and (wanted == UNCHANGED or (wanted == ABSENT and isinstance(event, dict)))
 
 
 def _explained(item: Any) -> str:

@@ -51,6 +51,13 @@ def case(expect: str, event: str = EVENT) -> str:
             id="slow",
         ),
         pytest.param(
+            case("{values: {propertys.a: absent}}"),
+            "[0].expect.values.propertys.a",
+            3,
+            "the event has nothing there",
+            id="absent anyway",
+        ),
+        pytest.param(
             case("{values: {properties.title: unchanged}}"),
             "[0].expect.values.properties.title",
             3,
