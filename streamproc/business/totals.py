@@ -75,7 +75,7 @@ class Totals:
             if number := self.reasons[reason]:
                 lines = ", ".join(f"{line:,}" for line in self.lines[reason])
                 more = ", …" if number > MOST_NAMED else ""
-                yield f"{number:,} with {said}: line {lines}{more}"
+                yield f"{number:,} with {said}: line{'s' * (number > 1)} {lines}{more}"
 
     def keys(self) -> dict[str, Any]:
         """Return all of it by name, for JSON."""

@@ -228,7 +228,9 @@ def _tell_singer(totals: SingerTotals) -> None:
     if totals.malformed:
         lines = ", ".join(f"{line:,}" for line in totals.malformed_lines)
         more = ", …" if totals.malformed > len(totals.malformed_lines) else ""
-        told = f"{counted(totals.malformed, 'line')} that are no message: line {lines}{more}."
+        many = totals.malformed > 1
+        said = f"that {'are' if many else 'is'} no message: line{'s' * many} {lines}{more}."
+        told = f"{counted(totals.malformed, 'line')} {said}"
         click.echo(f"{told} No state was passed on from there.", err=True)
     for stream, records in sorted(totals.elsewhere.items()):
         click.echo(
