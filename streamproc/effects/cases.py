@@ -37,9 +37,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import orjson
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
@@ -84,11 +86,24 @@ def _event(written: Any) -> Any:
     if not isinstance(written, dict | str):
         raise PydanticCustomError("case_event", "expected an event's fields, or a record's text")
     for path, value in _leaves(written, ""):
-        if not isinstance(value, str | int | float | None):
+        if not _is_json(value):
             raise PydanticCustomError(
                 "case_value", "{path} is no JSON value; a date needs quotes", {"path": path}
             )
+    if not _is_json(written):
+        raise PydanticCustomError("case_event", "is nested too deeply")
     return written
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, float) and not isfinite(value):
+        return False  # would be written as null
+    try:
+        # Dates too, which are to be refused; what is left are long numbers and halves of characters.
+        orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    except TypeError:
+        return False
+    return True
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:

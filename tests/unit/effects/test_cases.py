@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,28 @@ def test_what_is_no_case_is_told_by_its_place(
     assert (problem.path, problem.source) == (path, "cases.yaml")
     assert message in problem.message
     assert line is None or problem.line == line
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("123456789012345678901234567890", "a is no JSON value"),
+        ("[1, .nan]", "a[1] is no JSON value"),
+        ("{b: -.inf}", "a.b is no JSON value"),
+        (r'"\ud800"', "a is no JSON value"),
+    ],
+)
+def test_an_event_that_no_record_can_hold_is_no_case(value: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        parse_cases(case("{dead: a}", f"{{a: {value}}}"), "cases.yaml")
+
+
+def test_an_event_that_aliases_nest_too_deeply_is_no_case() -> None:
+    deeper = "".join(f"    a{at}: &a{at} [*a{at - 1}]\n" for at in range(1, 300))
+    event = f"\n    a0: &a0 [1]\n{deeper}"
+
+    with pytest.raises(ConfigError, match=r"\[0\]\.event: is nested too deeply"):
+        parse_cases(case("{dead: a}", event), "cases.yaml")
 
 
 def test_all_problems_of_a_file_are_told_at_once() -> None:
