@@ -99,7 +99,7 @@ def _is_json(value: Any) -> bool:
     if isinstance(value, float) and not isfinite(value):
         return False  # would be written as null
     try:
-        # Dates too, which are to be refused; what is left are long numbers and halves of characters.
+        # Dates are refused too; what is left are long numbers and halves of characters.
         orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME)
     except TypeError:
         return False
