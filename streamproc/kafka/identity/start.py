@@ -98,7 +98,7 @@ def _followed(
 
 def _open(settings: Settings, fingerprint: str) -> tuple[Store, Slot | None]:
     source = patiently(
-        lambda: _source(settings, fingerprint),
+        lambda: source_of(settings, fingerprint),
         lambda told: log.warning("identity topics cannot be found, trying again", cause=told),
     )
     if source.cluster.startswith(MOCK_CLUSTER):
@@ -109,7 +109,12 @@ def _open(settings: Settings, fingerprint: str) -> tuple[Store, Slot | None]:
     return slot.store, slot
 
 
-def _source(settings: Settings, fingerprint: str) -> Source:
+def source_of(settings: Settings, fingerprint: str) -> Source:
+    """Return what a state is made of now, by the brokers' word.
+
+    Raises:
+        RetryableError: They did not answer, or a topic is not there.
+    """
     names = (settings.topics.links, settings.topics.attributes)
     ids = TopicIds(settings.kafka.brokers)
     found = {name: ids.ask(name, ASK_SECONDS) for name in names}
