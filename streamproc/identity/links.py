@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streamproc.events import Link, Micros, Redacted, Token
+from streamproc.events import EventType, Link, Micros, Redacted, Subject, Token
 
-__all__ = ["alias", "links_of"]
+__all__ = ["alias", "links_of", "links_stated"]
 
 
 def links_of(redacted: Redacted) -> tuple[Link, ...]:
@@ -18,17 +18,21 @@ def links_of(redacted: Redacted) -> tuple[Link, ...]:
     While keys overlap, every event with a user id also says that its tokens under all of them are
     one person's; an identify event, that those of a trait are one.
     """
-    subject, at = redacted.subject, redacted.times.timestamp
+    return links_stated(redacted.type, redacted.subject, redacted.times.timestamp)
+
+
+def links_stated(kind: EventType, subject: Subject, at: Micros) -> tuple[Link, ...]:
+    """Return the links that an event of type ``kind`` about ``subject`` states, as of ``at``."""
     user = subject.user
     links: tuple[Link, ...] = ()
     if subject.users_before and user is not None:
         links = tuple(alias(user, before, at) for before in subject.users_before)
-    if redacted.type == "identify":
-        links += tuple(_of_identify(redacted))
-    elif redacted.type == "alias":
+    if kind == "identify":
+        links += tuple(_of_identify(subject, at))
+    elif kind == "alias":
         if user is not None and subject.previous is not None and user != subject.previous:
             links += (alias(user, subject.previous, at),)
-    elif redacted.type == "group":
+    elif kind == "group":
         somebody = user or subject.anonymous
         if somebody is not None and subject.group is not None:
             links += (Link("group", somebody, subject.group, at=at),)
@@ -40,9 +44,8 @@ def alias(one: Token, other: Token, at: Micros) -> Link:
     return Link("alias", min(one, other), max(one, other), at=at)
 
 
-def _of_identify(redacted: Redacted) -> Iterator[Link]:
-    user, device, *_ = subject = redacted.subject
-    at = redacted.times.timestamp
+def _of_identify(subject: Subject, at: Micros) -> Iterator[Link]:
+    user, device, *_ = subject
     if user is not None and device is not None and user != device:
         yield Link("identify", device, user, at=at)
     active: dict[str, Token] = {}

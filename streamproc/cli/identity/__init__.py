@@ -18,6 +18,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "streamproc.cli.identity.schema:schema",
         "Print the JSON Schema of identity configurations, for editors.",
     ),
+    "try": (
+        "streamproc.cli.identity.try_:try_",
+        "Tell whom events of a file belong to, offline.",
+    ),
     "show": (
         "streamproc.cli.identity.show:show",
         "Tell whom an id or a trait belongs to, and by which links.",

@@ -56,3 +56,36 @@ def test_somebody_is_named_by_a_token_or_by_what_the_configuration_knows() -> No
         told.output
     )
     assert "jane" not in told.output
+
+
+EVENTS = [
+    {"type": "page", "anonymousId": "laptop"},
+    {"type": "identify", "userId": "u-1", "anonymousId": "laptop"},
+    {"type": "group", "userId": "u-1", "groupId": "acme"},
+    {"type": "track", "event": "Seen", "anonymousId": "null"},
+    {"type": "track"},
+]
+
+
+def test_whom_events_belong_to_is_tried_without_a_broker_and_without_a_value(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join(map(json.dumps, EVENTS)))
+
+    told = run("try", str(file), "--json")
+    assert told.exit_code == 3
+    rows = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [(row["then"], row["by"], row["account"], row["in_the_end"]) for row in rows] == [
+        ("identity 1", "anonymous_id", "", "identity 2"),
+        ("identity 2", "user_id", "", "identity 2"),
+        ("identity 2", "user_id", "account 1", "identity 2"),
+        ("", "none", "", ""),
+    ]
+    assert told.stderr.splitlines() == [
+        "line 5: missing_field at userId",
+        "1 ids, traits or accounts named nobody: generic.",
+    ]
+    shown = run("try", str(file)).output
+    assert "4 events, 1 identity." in shown
+    assert not any(value in shown for value in ("laptop", "u-1", "acme"))
