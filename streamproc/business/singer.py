@@ -84,6 +84,9 @@ class SingerLoad:
         self._waiting: dict[str, list[SourceRow]] = {}
         self._state: bytes | None = None
         self._since_flush = 0
+        self._copied: set[tuple[str, int]] = set()
+        self._begun: dict[str, int] = {}
+        self._ends_with_state = False
         self._clock = clock
         self._flushed_at = clock()
         self.totals = SingerTotals()
@@ -106,8 +109,12 @@ class SingerLoad:
         for number, line in json_lines(lines):
             self.totals.lines = number
             if line is None or line.strip():
+                self._ends_with_state = False
                 self._take(number, line)
         self._finish()
+        if self._ends_with_state:
+            for stream, version in [*self._begun.items()]:
+                self._activate(stream, version)
 
     def _take(self, number: int, line: bytes | None) -> None:
         message = _message(line)
@@ -142,7 +149,11 @@ class SingerLoad:
         if stream not in self._makers:
             self.totals.elsewhere[stream] += 1
             return True
-        row = SourceRow(number, record, version if isinstance(version, int) else None)
+        if not isinstance(version, int):
+            version = None
+        else:
+            self._copied.add((stream, version))
+        row = SourceRow(number, record, version)
         rows = self._waiting.setdefault(stream, [])
         rows.append(row)
         if len(rows) >= BATCH_ROWS:
@@ -153,6 +164,7 @@ class SingerLoad:
         if "value" not in message:
             return False
         self._state = orjson.dumps(message["value"])
+        self._ends_with_state = True
         due = self._clock() - self._flushed_at > FLUSH_SECONDS
         if due or self._since_flush >= FLUSH_RECORDS:
             self._finish()
@@ -162,14 +174,23 @@ class SingerLoad:
         stream, version = message.get("stream"), message.get("version")
         if not isinstance(stream, str) or not isinstance(version, int):
             return False
-        maker = self._makers.get(stream)
-        # What could not be read may have been a record of this copy: the copy before stays.
-        if maker is not None and not self.totals.malformed:
+        if stream not in self._makers:
+            return True
+        if (stream, version) in self._copied:
             self._finish()
-            self._activate(maker, version)
+            self._activate(stream, version)
+        else:
+            # Some taps say it before the first record: the copy before must not go until there is
+            # another. They end with a state, unless they die.
+            self._begun[stream] = version
         return True
 
-    def _activate(self, maker: RecordMaker, version: int) -> None:
+    def _activate(self, stream: str, version: int) -> None:
+        self._begun.pop(stream, None)
+        # What could not be read may have been a record of this copy: the copy before stays.
+        if self.totals.malformed:
+            return
+        maker = self._makers[stream]
         place = maker.place
         with KnownRecords() as known:
             read_known(self._settings, place.source, known)
