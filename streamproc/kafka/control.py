@@ -30,7 +30,15 @@ from streamproc.errors import RetryableError, place_of
 from streamproc.events import Micros
 from streamproc.kafka.clients import client_config
 
-__all__ = ["RECORD_BYTES", "LogReader", "LogRecord", "LogWriter", "end_offsets", "lone_consumer"]
+__all__ = [
+    "RECORD_BYTES",
+    "LogReader",
+    "LogRecord",
+    "LogWriter",
+    "end_offsets",
+    "lone_consumer",
+    "why_unknown",
+]
 
 log = structlog.get_logger()
 
@@ -41,6 +49,12 @@ ASK_SECONDS: Final = 2.0
 RECORD_BYTES: Final = 8 * 1_024 * 1_024
 """What the topic of rules takes at most: a ruleset with its lists and recognizers."""
 
+MISSING: Final = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+}
+AWAY: Final = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT}
 SHORTER: Final = "is shorter than it was: it was made anew, or has lost records"
 
 
@@ -178,7 +192,7 @@ class LogReader(threading.Thread):
         try:
             end = end_offsets(self._asker, self._place.topic, [PARTITION], ASK_SECONDS)[PARTITION]
         except KafkaException as error:
-            self._ask_again(questions, error.args[0].name())
+            self._ask_again(questions, error.args[0])
             return
         if end < position:
             self._break(SHORTER)
@@ -192,13 +206,13 @@ class LogReader(threading.Thread):
             elif not waits:
                 each.future.set_result(None)
 
-    def _ask_again(self, questions: list[_Question], cause: str) -> None:
+    def _ask_again(self, questions: list[_Question], cause: KafkaError) -> None:
         now = time.monotonic()
         for each in questions:
             if now < each.until:
                 self._questions.put(each)
             else:
-                told = f"the end of {self._place.topic} is unknown: {cause}"
+                told = why_unknown(self._place.topic, "end", cause)
                 each.future.set_exception(RetryableError(told))
         self._stop_requested.wait(POLL_SECONDS)
 
@@ -256,6 +270,15 @@ class LogWriter:
             assert offset is not None
             return offset
         raise RetryableError(f"not written to {self._topic}: no answer")
+
+
+def why_unknown(topic: str, what: str, cause: KafkaError | None) -> str:
+    """Return, for people, why the brokers do not tell ``what`` of ``topic``; None: no answer."""
+    if cause is not None and cause.code() in MISSING:
+        return f"there is no topic {topic}; see `streamproc topics apply`"
+    code = None if cause is None else cause.code()
+    told = "the brokers do not answer" if code in {None, *AWAY} else f"{cause and cause.name()}"
+    return f"the {what} of {topic} is unknown: {told}"
 
 
 def lone_consumer(brokers: str, role: str) -> Consumer:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
+from confluent_kafka import KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AdminClient
 
 from streamproc.errors import RetryableError
 from streamproc.kafka.clients import client_config
+from streamproc.kafka.control import why_unknown
 from streamproc.kafka.topics import MOCK_CLUSTER
 
 __all__ = ["TopicIds"]
@@ -41,14 +42,6 @@ class TopicIds:
             asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=seconds)
             found = str(asked[topic].result(seconds).topic_id)
         except (KafkaException, TimeoutError) as error:
-            raise RetryableError(_told(topic, error)) from None
+            cause = error.args[0] if isinstance(error, KafkaException) else None
+            raise RetryableError(why_unknown(topic, "id", cause)) from None
         return None if found == NONE else found
-
-
-def _told(topic: str, error: Exception) -> str:
-    cause = error.args[0] if error.args else None
-    if not isinstance(cause, KafkaError):
-        return f"the id of {topic} is unknown: no answer"
-    if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-        return f"there is no topic {topic}"
-    return f"the id of {topic} is unknown: {cause.name()}"

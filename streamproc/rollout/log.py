@@ -13,7 +13,14 @@ from confluent_kafka import KafkaException
 
 from streamproc.errors import RetryableError
 from streamproc.events import Micros
-from streamproc.kafka.control import LogReader, LogRecord, LogWriter, end_offsets, lone_consumer
+from streamproc.kafka.control import (
+    LogReader,
+    LogRecord,
+    LogWriter,
+    end_offsets,
+    lone_consumer,
+    why_unknown,
+)
 from streamproc.kafka.topic_ids import TopicIds
 from streamproc.rollout.ledger import Ledger
 from streamproc.rollout.records import Statement, decode, encode
@@ -109,12 +116,9 @@ class RulesLog:
         try:
             found = self._ends.list_topics(self._raw, timeout=ASK_SECONDS)
             partitions = sorted(found.topics[self._raw].partitions)
-            if not partitions:
-                raise RetryableError(f"there is no topic {self._raw}")
             ends = end_offsets(self._ends, self._raw, partitions, ASK_SECONDS)
         except KafkaException as error:
-            told = f"the end of {self._raw} is unknown: {error.args[0].name()}"
-            raise RetryableError(told) from None
+            raise RetryableError(why_unknown(self._raw, "end", error.args[0])) from None
         return {str(number): end for number, end in ends.items()}
 
     def _take(self, record: LogRecord) -> None:

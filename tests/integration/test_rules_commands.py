@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,27 @@ def test_rules_are_published_taken_back_and_told_about(broker: Broker, tmp_path:
     assert sum(each["offset"] for each in partitions) == 120
     assert {(each["ruleset"], each["behind"]) for each in partitions} == {(3, False)}
     assert office.told("status")["workers"] == []  # it said goodbye
+
+
+def test_any_words_may_be_said_of_a_ruleset_that_are_words(
+    embedded: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = Office(embedded, tmp_path)
+    rules = str(office.write("mask"))
+    wrong = [office.rules("publish", rules, "--message", text) for text in ("\udcff", "\x1b[2J")]
+    office.told("publish", rules, "--message", "for [/everybody] :warning: [red]", "--author", "é")
+
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    office.told("publish", rules, "--message", "by a container")
+    history = office.rules("history")
+
+    assert [each.exit_code for each in wrong] == [2, 2]
+    assert "--message: expected text in UTF-8" in wrong[0].output
+    assert "for [/everybody] :warning: [red]" in history.output
+    assert f"uid {os.getuid()}" in history.output
 
 
 def test_what_is_not_in_order_is_not_published(embedded: Broker, tmp_path: Path) -> None:

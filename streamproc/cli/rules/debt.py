@@ -90,10 +90,11 @@ def _name(rows: str | None, known: Known) -> str | None:
 
 
 def _print(found: Debt) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=None if Console().is_terminal else 200)
+    from streamproc.cli.rules.consoles import plain_console
+
+    console = plain_console(200)
     table = Table("Table", *HEADINGS.values(), box=None, header_style="bold")
     for each in found.tables:
         table.add_row(each.table, *(f"{each.rows[state]:,}" for state in HEADINGS))

@@ -32,8 +32,9 @@ def history(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"rulesets": rows, "ignored": log.ignored}, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from streamproc.cli.rules.consoles import plain_console
 
     headings = ("Ruleset", "Published", "Author", "Message", "Fingerprint", "Outcome", "From")
     table = Table(*headings, box=None, header_style="bold")
@@ -42,7 +43,7 @@ def history(ctx: click.Context, *, as_json: bool) -> None:
         since = "" if fences is None else " ".join(f"{at}:{on}" for at, on in fences.items()) or "0"
         told = (row["at"], row["author"], row["message"], row["fingerprint"], row["outcome"], since)
         table.add_row(str(row["ruleset"]), *told)
-    Console(width=None if Console().is_terminal else 200).print(table)
+    plain_console(200).print(table)
 
 
 def _row(ledger: Ledger, published: Published) -> dict[str, Any]:

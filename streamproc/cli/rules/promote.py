@@ -107,8 +107,9 @@ def _tried(settings: Settings, number: int | None) -> tuple[Published, ShadowRep
 
 
 def _refuse(candidate: Published, less: Sequence[Found], *, as_json: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from streamproc.cli.rules.consoles import plain_console
 
     if as_json:
         fields = [
@@ -123,5 +124,5 @@ def _refuse(candidate: Published, less: Sequence[Found], *, as_json: bool) -> No
     table = Table("Field", "Would be", "Events", box=None, header_style="bold")
     for each in less:
         table.add_row(each.path, ", ".join(sorted(each.kinds)), f"{each.events:,}")
-    Console(width=None if Console().is_terminal else 160).print(table)
+    plain_console(160).print(table)
     click.echo("Name those that are meant with --allow-less.")

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from streamproc.assemble import row_fingerprint
 from streamproc.cli import counted
+from streamproc.errors import ConfigError, Problem
 from streamproc.rollout.bundle import open_bundle
 from streamproc.rollout.log import RulesLog
 from streamproc.rollout.publish import Outcome, Publication, publish, state_of
@@ -26,6 +27,10 @@ from streamproc.settings import Settings
 
 __all__ = ["about", "roll_out"]
 
+_CONTROLS = frozenset(
+    map(chr, (*range(9), *range(11, 32), *range(127, 160), *range(0xD800, 0xE000)))
+)
+"""But tab and line feed. Bytes of a command line that are not UTF-8 come as surrogates."""
 REASONS = {
     "refused": "a worker cannot use it; its log says why",
     "not_ready": "not every worker was ready for it in time",
@@ -45,20 +50,29 @@ def about(
     """Return what is to be published; see :class:`streamproc.rollout.publish.Publication`.
 
     Raises:
-        ConfigError: With every problem of the ruleset that ``files`` write.
+        ConfigError: With every problem of the ruleset that ``files`` write, or of what is said.
     """
+    author = author or _user()
+    _refuse_undecodable({"--message": message, "--author": author})
     ruleset = open_bundle(files)
     return Publication(
         files=files,
         fingerprint=ruleset.fingerprint,
         rows=row_fingerprint(settings, ruleset),
-        author=author or _user(),
+        author=author,
         message=message,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         nonce=uuid.uuid4().hex,
         restores=restores,
         against=against,
     )
+
+
+def _refuse_undecodable(said: Mapping[str, str]) -> None:
+    """Refuse what is no text to print: others' terminals show it, in `rules history`."""
+    if wrong := [option for option, text in said.items() if not set(text).isdisjoint(_CONTROLS)]:
+        told = "expected text in UTF-8, without control characters"
+        raise ConfigError(*(Problem("command line", option, told) for option in wrong))
 
 
 def _user() -> str:
@@ -122,7 +136,7 @@ def _told(outcome: Outcome, publication: Publication) -> dict[str, Any]:
 
 @contextmanager
 def _shown() -> Iterator[Any]:
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, emoji=False)
     with Live(console=console, transient=True, auto_refresh=False) as live:
         told: list[str] = []
 

@@ -103,9 +103,10 @@ def _stop(log: RulesLog) -> None:
 
 
 def _show(settings: Settings, log: RulesLog, *, watch: bool, as_json: bool) -> None:
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.live import Live
 
+    from streamproc.cli.rules.consoles import plain_console
     from streamproc.cli.rules.shadow_table import as_lines, as_object, tried
     from streamproc.rollout.workers import Workers
 
@@ -116,7 +117,7 @@ def _show(settings: Settings, log: RulesLog, *, watch: bool, as_json: bool) -> N
         if as_json:
             click.echo(json.dumps(as_object(tried(log.ledger, workers.reports())), indent=2))
             return
-        console = Console(width=None if Console().is_terminal else 160)
+        console = plain_console(160)
         if not watch:
             console.print(*as_lines(tried(log.ledger, workers.reports())), sep="\n")
             return

@@ -71,8 +71,9 @@ def _partition(number: int, said: PartitionStatus, ledger: Ledger) -> dict[str, 
 
 
 def _print(told: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from streamproc.cli.rules.consoles import plain_console
 
     in_force = told["ruleset"]
     click.echo("No ruleset was published." if in_force is None else f"Ruleset {in_force}.")
@@ -89,7 +90,7 @@ def _print(told: dict[str, Any]) -> None:
             cells = (number, *("" if cell is None else f"{cell:,}" for cell in _cells(each)))
             table.add_row(name, how, *cells, ", ".join(refused))
             name = how = ""
-    Console(width=None if Console().is_terminal else 200).print(table)
+    plain_console(200).print(table)
 
 
 def _cells(partition: dict[str, Any]) -> tuple[int | None, int | None]:
