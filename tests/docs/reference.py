@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from redaction import RING
 
 from streamproc.events import Subject
+from streamproc.identity.sources import AllowedAttribute, Export, Source, SourceObject
 from streamproc.redact import Tokens
 from streamproc.redact.operators import rewritten
 from streamproc.rules import Action, parse_ruleset
@@ -45,6 +46,14 @@ EXAMPLES = [
     ("{generalise: {dates: month}}", "DATE_TIME", "9 March 2024"),
     ("{generalise: {numbers: 10}}", "AGE", "37"),
 ]
+
+SOURCES: dict[str, type[BaseModel]] = {
+    "attributes.NAME": AllowedAttribute,
+    "sources.NAME": Source,
+    "sources.NAME.objects.NAME": SourceObject,
+    "export.NAME": Export,
+}
+"""What may stand where in the identity configuration."""
 
 RULESET = """
 version: 1
@@ -110,7 +119,18 @@ def kinds_reference() -> str:
     return "\n".join(lines) + "\n"
 
 
+def sources_reference() -> str:
+    """Return the table of what the identity configuration says of attributes."""
+    lines = ["| key | default | meaning |", "| --- | --- | --- |"]
+    for place, model in SOURCES.items():
+        for name, field in model.model_fields.items():
+            default = "" if field.is_required() or field.default == {} else field.default
+            lines.append(_row(f"{place}.{name}", default or None, model, name))
+    return "\n".join(lines) + "\n"
+
+
 PARTS = {
+    "sources": sources_reference,
     "kinds": kinds_reference,
     "settings": settings_reference,
     "operators": operators_reference,

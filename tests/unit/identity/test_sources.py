@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from streamproc.errors import ConfigError
-from streamproc.identity.config import parse_identity
+from streamproc.identity.config import load_identity, parse_identity
+from streamproc.shipped import shipped
 
 START = """\
 version: 1
@@ -46,8 +47,8 @@ export:
             "column"
         ),
         (
-            "identity.yaml:12:24: sources.crm.objects.contact.joins.emial: no such identifier; did you "
-            "mean email?"
+            "identity.yaml:12:24: sources.crm.objects.contact.joins.emial: no such identifier; did "
+            "you mean email?"
         ),
         (
             "identity.yaml:13:28: sources.crm.objects.contact.attributes.plam: attributes does not "
@@ -93,3 +94,11 @@ sources:
     assert contact.columns == ("sfid", "systemmodstamp", "isdeleted", "email", "plan__c")
     assert row.columns == ("mail", "gone", "id")
     assert config.attributes["plan"].personal == "redact"
+
+
+def test_the_example_that_is_shipped_uses_all_there_is() -> None:
+    config = load_identity(shipped("rules/identity/salesforce.yaml"))
+
+    assert [*config.sources] == ["salesforce", "billing", "scores"]
+    assert config.sources["salesforce"].objects["contact"].table == "salesforce.contact"
+    assert config.export["scores"].columns["segment__c"] == "segment"
