@@ -6,7 +6,7 @@ loader is the real thing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -21,7 +21,7 @@ from streamproc.warehouse.loading.plan import NoDeadLetters
 from streamproc.warehouse.loading.session import Clock
 from streamproc.warehouse.loading.source import AtEnd, Expired, Fetched, Happening, Listener
 from streamproc.warehouse.schema import Change, Schema
-from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position, Sink
+from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position, Sink, Together
 
 __all__ = [
     "NOW",
@@ -285,6 +285,9 @@ class FaultySink:
 
     def loads(self, since: Micros) -> Sequence[Load]:
         return self.sink.loads(since)
+
+    def together(self, tokens: Collection[str]) -> Sequence[Together]:
+        return self.sink.together(tokens)
 
     def clean(self) -> int:
         return self._call("clean", self.sink.clean)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from streamproc.cli import counted, settings_of
 from streamproc.cli.moments import Moment, micros
 
 if TYPE_CHECKING:
+    from streamproc.events import Deletion
     from streamproc.settings import Settings
     from streamproc.warehouse.loading.plan import LoadPlan
     from streamproc.warehouse.loading.session import Progress, Totals, Until
@@ -90,27 +91,68 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
 @click.option("--token", "tokens", multiple=True, required=True, help="Whom; may be repeated.")
 @click.option("--until", type=Moment(), help="What was received up to then. [default: now]")
 @click.option("--receipt", required=True, help="What to call this deletion in the records.")
+@click.option(
+    "--with-linked",
+    is_flag=True,
+    help="Also by the other tokens of the same people, as their rows in the warehouse show them.",
+)
+@click.option("--dry-run", is_flag=True, help="Say how many tokens it would be; delete nothing.")
 @json_option
 @click.pass_context
-def delete(
-    ctx: click.Context,
-    *,
-    tokens: tuple[str, ...],
-    until: datetime | None,
-    receipt: str,
-    as_json: bool,
-) -> None:
+def delete(ctx: click.Context, /, *, with_linked: bool, as_json: bool, **asked: Any) -> None:
     """Have the loaders delete people's rows, by the tokens of their ids.
 
     Rows received up to the moment go, those too that come only later. `streamproc load status`
     says when the loaders have done it.
+
+    A row goes that has one of the tokens; what a person did under other ids stays. --with-linked
+    takes those too that the warehouse shows to be the same person's: user ids and devices whose
+    newest rows are of the same identity. A device that others have used as well stays, and is
+    counted.
     """
-    from streamproc.errors import ConfigError, Problem
-    from streamproc.events import Deletion
-    from streamproc.redact.tokens import TOKEN
     from streamproc.warehouse.loading.deletions import publish_deletions
+    from streamproc.warehouse.loading.linked import find_linked
+    from streamproc.warehouse.sinks import open_sink
 
     settings = settings_of(ctx).settings
+    tokens, moment, receipt = _checked(asked["tokens"], asked["until"], asked["receipt"])
+    fields: dict[str, Any] = {"until": moment.isoformat(), "receipt": receipt}
+    if with_linked:
+        with closing(open_sink(settings, "look")) as sink:
+            linked = find_linked(tokens, sink.together)
+        tokens = (*tokens, *sorted(linked.tokens))
+        counts = {"linked": len(linked.tokens), "shared": len(linked.shared)}
+        fields |= {**counts, "events": linked.events}
+    if not asked["dry_run"]:
+        publish_deletions(settings, _deletions(tokens, moment, receipt))
+    fields = {"tokens": len(tokens), **fields, "published": not asked["dry_run"]}
+    click.echo(json.dumps(fields) if as_json else _deletions_told(fields))
+
+
+def _deletions_told(fields: Mapping[str, Any]) -> str:
+    done = "published" if fields["published"] else "not published"
+    told = f"{counted(fields['tokens'], 'deletion')} {done}, up to {fields['until']}."
+    if "linked" in fields:
+        devices = counted(fields["shared"], "shared device")
+        told += (
+            f"\n{fields['linked']:,} of them for linked tokens; {devices} left."
+            f" {counted(fields['events'], 'event')} in the warehouse by now."
+        )
+    return told
+
+
+def _deletions(tokens: Iterable[str], moment: datetime, receipt: str) -> list[Deletion]:
+    from streamproc.events import Deletion
+
+    return [Deletion(token, micros(moment), receipt) for token in tokens]
+
+
+def _checked(
+    tokens: tuple[str, ...], until: datetime | None, receipt: str
+) -> tuple[tuple[str, ...], datetime, str]:
+    from streamproc.errors import ConfigError, Problem
+    from streamproc.redact.tokens import TOKEN
+
     # Not told which: what is no token may be the id itself.
     problems = []
     if wrong := sum(TOKEN.fullmatch(token) is None for token in tokens):
@@ -125,13 +167,7 @@ def delete(
         problems.append(Problem("command line", "--until", "expected a moment that has been"))
     if problems:
         raise ConfigError(*problems)
-    deletions = [Deletion(token, micros(moment), receipt) for token in tokens]
-    publish_deletions(settings, deletions)
-    if as_json:
-        fields = {"tokens": len(tokens), "until": moment.isoformat(), "receipt": receipt}
-        click.echo(json.dumps(fields))
-    else:
-        click.echo(f"{counted(len(tokens), 'deletion')} published, up to {moment.isoformat()}.")
+    return tuple(dict.fromkeys(tokens)), moment, receipt
 
 
 def _load(settings: Settings, until: Until, *, as_json: bool) -> None:

@@ -20,7 +20,7 @@ Tables that a sink keeps beside those of the events (:data:`~streamproc.warehous
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -47,6 +47,7 @@ __all__ = [
     "Position",
     "SchemaMovedError",
     "Sink",
+    "Together",
 ]
 
 Mode: TypeAlias = Literal["dedupe", "merge", "append"]
@@ -157,6 +158,26 @@ class LoadResult(NamedTuple):
     seconds: float = 0.0
 
 
+class Together(NamedTuple):
+    """Tokens that are in events together.
+
+    Attributes:
+        user_id: As the events have it, as the other two.
+        last: When the last of these events was received.
+        events: How many there are.
+    """
+
+    user_id: str | None
+    anonymous_id: str | None
+    identity_id: str | None
+    last: Micros
+    events: int
+
+    def __repr__(self) -> str:
+        """Say how many events they are."""
+        return f"Together({self.events} events)"
+
+
 class Load(NamedTuple):
     """One line of ``streamproc_loads``: what one batch did."""
 
@@ -236,6 +257,13 @@ class Sink(Protocol):
 
     def loads(self, since: Micros) -> Sequence[Load]:
         """Return the batches loaded from ``since`` on, the oldest first.
+
+        Raises:
+            RetryableError: The warehouse is not there.
+        """
+
+    def together(self, tokens: Collection[str]) -> Sequence[Together]:
+        """Return which tokens any of ``tokens`` is in events with, by ``streamproc_messages``.
 
         Raises:
             RetryableError: The warehouse is not there.

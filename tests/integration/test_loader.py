@@ -22,7 +22,7 @@ from processes import running, wait_until
 from structlog.testing import capture_logs
 
 from streamproc.deadletters import generate_key_pair, unpack_original, unseal
-from streamproc.events import Micros
+from streamproc.events import Micros, Token
 from streamproc.kafka.codecs import decode_dead_letter, encode_row
 from streamproc.settings import DeadLetterSettings, KafkaSettings, LoaderSettings, Settings
 from streamproc.warehouse.loading.loader import CLOCK, LoaderOptions, Totals, plan_load, run_loader
@@ -443,6 +443,33 @@ def test_people_are_deleted_by_their_tokens(workplace: Workplace) -> None:
     workplace.publish(*mine)  # a replay does not bring them back
     workplace.catch_up()
     assert len(workplace.ids()) == 15
+
+
+def test_people_are_deleted_with_all_that_is_linked_to_them(workplace: Workplace) -> None:
+    ada, phone, kiosk, bob = ("tok_k1_" + letter * 32 for letter in "abcd")
+
+    def used(number: int, user: str | None, device: str) -> tuple[bytes, bytes]:
+        made = row(number)._replace(
+            user_id=user, anonymous_id=device, identity_id=Token(user or device)
+        )
+        return b"k", encode_row(made)
+
+    uses = [(None, phone), (ada, phone), (ada, kiosk), (bob, kiosk), (None, kiosk)]
+    workplace.publish(*(used(number, *use) for number, use in enumerate(uses)))
+    workplace.catch_up()
+    arguments = ["load", "delete", "--token", ada, "--receipt", "case 8", "--with-linked", "--json"]
+    told = []
+    for more in (["--dry-run"], []):
+        with running(["-m", "streamproc", *arguments, *more], workplace.environment()) as command:
+            assert command.wait() == 0
+            command.close()
+            told.append(json.loads(command.lines[-1]))
+        assert workplace.catch_up() == Totals(deleted=0 if more else 3)
+    assert [each["published"] for each in told] == [False, True]
+    for each in told:
+        counts = (each["tokens"], each["linked"], each["shared"], each["events"])
+        assert counts == (2, 1, 1, 3)
+    assert workplace.ids() == {"m-3", "m-4"}
 
 
 def test_kills_in_the_middle_lose_and_double_nothing(workplace: Workplace) -> None:

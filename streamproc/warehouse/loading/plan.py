@@ -7,13 +7,13 @@ no way for dead letters to go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streamproc.events import DeadLetter, Micros
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.schema import AddColumns, Change, CreateTable, Schema, Widen
-from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position, Sink
+from streamproc.warehouse.sink import Batch, Load, LoadResult, Place, Position, Sink, Together
 
 __all__ = ["LoadPlan", "NoDeadLetters", "PlanningSink"]
 
@@ -93,6 +93,10 @@ class PlanningSink:
     def loads(self, since: Micros) -> Sequence[Load]:
         """Return the batches loaded."""
         return self._sink.loads(since)
+
+    def together(self, tokens: Collection[str]) -> Sequence[Together]:
+        """Return which tokens any of ``tokens`` is in events with."""
+        return self._sink.together(tokens)
 
     def clean(self) -> int:
         """Leave all as it is."""

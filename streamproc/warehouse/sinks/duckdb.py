@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,15 @@ from streamproc.warehouse.dialects import DUCKDB
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import Change, Schema, Widen
 from streamproc.warehouse.shape.arrow import reader
-from streamproc.warehouse.sink import Access, Batch, Load, LoadResult, Place, Position
+from streamproc.warehouse.sink import (
+    Access,
+    Batch,
+    Load,
+    LoadResult,
+    Place,
+    Position,
+    Together,
+)
 from streamproc.warehouse.sql import ddl
 from streamproc.warehouse.sql.statements import DISCARDS, MESSAGES, WORK, Statement, Ways
 from streamproc.warehouse.sql.transaction import Target, check_schema, load_staged
@@ -173,6 +181,11 @@ class DuckDBSink:
     def loads(self, since: Micros) -> Sequence[Load]:
         """Return the batches loaded from ``since`` on."""
         return ddl.to_loads(self.fetch(ddl.loads(DUCKDB, since, self._system)))
+
+    def together(self, tokens: Collection[str]) -> Sequence[Together]:
+        """Return which tokens any of ``tokens`` is in events with."""
+        asked = ddl.together(DUCKDB, tokens, self._system)
+        return ddl.to_together(row for statement in asked for row in self.fetch(statement))
 
     def clean(self) -> int:
         """Return 0: what is staged lives in a connection's memory, and goes with it."""

@@ -28,7 +28,7 @@ from streamproc.warehouse.sinks.lake_files import Kept, write_days
 from streamproc.warehouse.sql.ddl import column_types
 from streamproc.warehouse.sql.statements import Parameter, Statement
 
-__all__ = ["DAY", "DIALECT", "Scratch"]
+__all__ = ["DAY", "DIALECT", "FILES", "Scratch"]
 
 DIALECT: Final = replace(DUCKDB, types={**DUCKDB.types, Kind.JSON: "VARCHAR"}, digest=None)
 """DuckDB's, but for documents: files hold them as text, which every reader takes."""

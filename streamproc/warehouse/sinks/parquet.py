@@ -16,7 +16,7 @@ moment. Few and large batches are what keeps them few.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
@@ -30,12 +30,21 @@ from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.dialects import PARQUET
 from streamproc.warehouse.kinds import Kind, join
 from streamproc.warehouse.schema import AddColumns, Change, Columns, CreateTable, Schema, Widen
-from streamproc.warehouse.sink import Access, Batch, Load, LoadResult, Place, Position
+from streamproc.warehouse.sink import (
+    Access,
+    Batch,
+    Load,
+    LoadResult,
+    Place,
+    Position,
+    Together,
+)
 from streamproc.warehouse.sinks.lake import Commit, Log, State
 from streamproc.warehouse.sinks.lake_batch import LEDGER, USERS_FILE, Loading, prepare, table_files
 from streamproc.warehouse.sinks.lake_disk import Disk
-from streamproc.warehouse.sinks.lake_scratch import DIALECT, Scratch
+from streamproc.warehouse.sinks.lake_scratch import DIALECT, FILES, Scratch
 from streamproc.warehouse.sinks.lake_staging import Staging
+from streamproc.warehouse.sql import ddl
 from streamproc.warehouse.sql.ddl import filled
 from streamproc.warehouse.sql.expressions import converted
 from streamproc.warehouse.sql.statements import DISCARDS, MESSAGES, Ways, quoted
@@ -146,6 +155,28 @@ class ParquetSink:
     def loads(self, since: Micros) -> Sequence[Load]:
         """Return the batches loaded from ``since`` on, of the last 10,000."""
         return [load for load in self._state().loads if load.loaded_at >= since]
+
+    def together(self, tokens: Collection[str]) -> Sequence[Together]:
+        """Return which tokens any of ``tokens`` is in events with."""
+        with _told(self._disk.root):
+            days = self._disk.names(LEDGER)
+            files = [
+                self._disk.path(f"{LEDGER}/{day}/{name}")
+                for day in days
+                for name in self._disk.names(f"{LEDGER}/{day}")
+            ]
+        if not files:
+            return []
+        scratch = Scratch(self._disk, LEDGER)
+        try:
+            asked = ddl.together(DIALECT, tokens, source=FILES)
+            return ddl.to_together(
+                row
+                for statement in asked
+                for row in scratch.ask(statement.name, statement.sql, files, *statement.parameters)
+            )
+        finally:
+            scratch.close()
 
     def clean(self) -> int:
         """Remove what loaders that are gone have left staged, and return how many they were."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any, Final
@@ -32,6 +32,7 @@ from streamproc.warehouse.sink import (
     Place,
     Position,
     SchemaMovedError,
+    Together,
 )
 from streamproc.warehouse.sql import ddl
 from streamproc.warehouse.sql.statements import DISCARDS, MESSAGES, WORK, Statement, Ways, lock
@@ -192,6 +193,12 @@ class PostgresSink:
         """Return the batches loaded from ``since`` on."""
         with self._transaction():
             return ddl.to_loads(self.fetch(ddl.loads(POSTGRES, since, self._system)))
+
+    def together(self, tokens: Collection[str]) -> Sequence[Together]:
+        """Return which tokens any of ``tokens`` is in events with."""
+        asked = ddl.together(POSTGRES, tokens, self._system)
+        with self._transaction():
+            return ddl.to_together(row for statement in asked for row in self.fetch(statement))
 
     def clean(self) -> int:
         """Return 0: what is staged is gone with its transaction."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -30,6 +30,7 @@ from streamproc.warehouse.sink import (
     Place,
     Position,
     SchemaMovedError,
+    Together,
 )
 from streamproc.warehouse.sinks import snowflake_stage as stage
 from streamproc.warehouse.sinks.snowflake_connection import Session, StatementError, check_settings
@@ -166,6 +167,11 @@ class SnowflakeSink:
     def loads(self, since: Micros) -> Sequence[Load]:
         """Return the batches loaded from ``since`` on."""
         return ddl.to_loads(self.fetch(ddl.loads(SNOWFLAKE, since, self._system)))
+
+    def together(self, tokens: Collection[str]) -> Sequence[Together]:
+        """Return which tokens any of ``tokens`` is in events with."""
+        asked = ddl.together(SNOWFLAKE, tokens, self._system)
+        return ddl.to_together(row for statement in asked for row in self.fetch(statement))
 
     def clean(self) -> int:
         """Remove what this loader has left staged in an earlier life, and others long ago."""

@@ -6,19 +6,20 @@ Pure, as :mod:`~.statements`. Each change is harmless where it is made already.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from streamproc.events import Micros
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import AddColumns, Change, Columns, CreateTable, Schema, Widen
-from streamproc.warehouse.sink import Load, Place, Position
+from streamproc.warehouse.sink import Load, Place, Position, Together
 from streamproc.warehouse.sql.expressions import converted, iso, micros
 from streamproc.warehouse.sql.statements import (
     DIGEST,
     LOCK_TOPIC,
     MESSAGES,
+    TOKENS,
     Statement,
     in_case,
     quoted,
@@ -35,11 +36,15 @@ __all__ = [
     "system_statements",
     "to_loads",
     "to_offsets",
+    "to_together",
+    "together",
 ]
 
 OFFSETS: Final = "streamproc_offsets"
 NOTHING: Final = "SELECT 1 WHERE 1 = 0"
 
+TOKENS_A_QUERY: Final = 300
+"""Tokens looked for in one statement, of which each is three parameters."""
 TABLES_A_QUERY: Final = 200
 """Tables counted in one statement."""
 
@@ -137,6 +142,33 @@ def loads(dialect: Dialect, since: Micros, there: Schema = SYSTEM) -> Statement:
         f' WHERE "loaded_at" >= CAST(? AS {dialect.types[Kind.TIMESTAMP]}) ORDER BY "loaded_at"'
     )
     return Statement("loads", in_case(dialect, sql), (iso(since),))
+
+
+def together(
+    dialect: Dialect, tokens: Collection[str], there: Schema = SYSTEM, source: str = f'"{MESSAGES}"'
+) -> Iterator[Statement]:
+    """Ask what is in events with ``tokens``, for :func:`to_together`, a number of them at a time.
+
+    ``source`` is what is read in the place of ``streamproc_messages``.
+    """
+    if MESSAGES not in there:
+        return
+    columns, asked = quoted(TOKENS), sorted(tokens)
+    for start in range(0, len(asked), TOKENS_A_QUERY):
+        some = tuple(asked[start : start + TOKENS_A_QUERY])
+        among = f"IN ({', '.join('?' * len(some))})"
+        where = " OR ".join(f'"{token}" {among}' for token in TOKENS)
+        last = micros(dialect, 'MAX("received_at")')
+        sql = f"SELECT {columns}, {last}, COUNT(*) FROM {source} WHERE {where} GROUP BY {columns}"
+        yield Statement("find linked", in_case(dialect, sql), some * len(TOKENS))
+
+
+def to_together(rows: Iterable[tuple[Any, ...]]) -> list[Together]:
+    """Return the answers to :func:`together`."""
+    return [
+        Together(user, device, identity, Micros(int(last)), int(events))
+        for user, device, identity, last, events in rows
+    ]
 
 
 def to_loads(rows: Sequence[tuple[Any, ...]]) -> list[Load]:

@@ -15,7 +15,14 @@ from streamproc.settings import LoaderSettings
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import AddColumns, Change, CreateTable, Widen
 from streamproc.warehouse.shape.names import Naming
-from streamproc.warehouse.sink import Load, OffsetsMovedError, Place, Position, SchemaMovedError
+from streamproc.warehouse.sink import (
+    Load,
+    OffsetsMovedError,
+    Place,
+    Position,
+    SchemaMovedError,
+    Together,
+)
 from streamproc.warehouse.sinks import lake, parquet
 from streamproc.warehouse.sinks.parquet import ParquetSink, open_parquet
 
@@ -352,6 +359,15 @@ def test_who_is_second_to_commit_begins_anew(
     result = load(one, [Event("1"), Event("2")], moved={0: (0, 1)})
     assert result[:2] == (1, 1)
     assert asked(directory, "paid") == [("0",), ("1",), ("2",)]
+
+
+def test_the_tokens_that_are_in_events_together_are_told(directory: Path) -> None:
+    sink = opened_lake(directory)
+    assert sink.together(["u"]) == []
+    load(sink, [Event("a", user_id="u", anonymous_id="d"), Event("b", user_id="v")])
+    load(sink, [Event("c", user_id="u", anonymous_id="d", received_at=NOW + 5)])
+    looking = open_parquet(LoaderSettings(parquet_directory=directory), "look")
+    assert looking.together(["d"]) == [Together("u", "d", None, Micros(NOW + 5), 2)]
 
 
 def test_who_looks_at_a_lake_touches_nothing(directory: Path) -> None:

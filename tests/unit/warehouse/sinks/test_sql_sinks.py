@@ -38,6 +38,7 @@ from streamproc.warehouse.sink import (
     Place,
     Position,
     SchemaMovedError,
+    Together,
 )
 from streamproc.warehouse.sinks.duckdb import DuckDBSink, open_duckdb
 from streamproc.warehouse.sinks.postgres import PostgresSink, open_postgres
@@ -368,6 +369,22 @@ def test_a_receipt_counts_what_comes_with_the_deletion_and_each_event_once(
     assert load(sink, events, mode=mode, deletions=[deletion("gone")]).deleted == 4
     assert asked(sink, "SELECT events FROM streamproc_deletions") == [(4,)]
     assert ids(sink, "paid") == ["e"]
+
+
+def test_the_tokens_that_are_in_events_together_are_told_with_the_newest(sink: SQLSink) -> None:
+    events = [
+        Event("a", user_id="u", anonymous_id="d", identity_id="u"),
+        Event("b", user_id="u", anonymous_id="d", identity_id="u", received_at=NOW + 5),
+        Event("c", anonymous_id="d"),
+        Event("d", user_id="v"),
+    ]
+    load(sink, events)
+    found = sorted(sink.together({"u", "d", *map(str, range(700))}), key=str)
+    assert {*found} == {
+        Together("u", "d", "u", Micros(NOW + 5), 2),
+        Together(None, "d", None, NOW, 1),
+    }
+    assert sink.together([]) == []
 
 
 def test_a_person_deleted_again_is_gone_until_the_later_moment(sink: SQLSink) -> None:

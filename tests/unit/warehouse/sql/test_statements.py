@@ -163,6 +163,7 @@ def test_statements_are_the_warehouses_sql_with_a_value_for_each_mark(dialect: D
         ddl.offsets(dialect, {"streamproc_offsets": {}}),
         ddl.offsets(dialect, {}),
         ddl.loads(dialect, NOW),
+        *ddl.together(dialect, [f"t{n}" for n in range(400)]),
     ]
     for statement in statements:
         parsed = sqlglot.parse(statement.sql, dialect=dialect.name)
