@@ -33,6 +33,8 @@ GC_THRESHOLD = 50_000
 class _App(faust.App):
     def _create_directories(self) -> None:
         """Make none in the working folder: Faust keeps tables in them, and there are none here."""
+
+
 SWITCH_SECONDS = 0.001
 """How long a thread keeps the interpreter while another waits for it; Python's own 5 ms are waited
 for each time the pipeline comes back from a scan or a model. Beside a thread that makes a ruleset

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 from fastavro import schemaless_reader
@@ -36,12 +36,15 @@ NULL: Final = 0
 SOME: Final = 2
 """Branches of a union of null and something, as they are encoded."""
 
-FOUR_PAIRS: Final = struct.Struct("<4H").unpack_from
+MOMENTS: Final = struct.Struct("<B4HB4H4H4H")
+"""Four moments of our days, eight bytes each, of which the first two might have been null."""
 PAIRS: Final = [pair & 127 | (pair >> 8 & 127) << 7 for pair in range(1 << 16)]
 """The 14 bits of a number in two of its bytes."""
 MORE: Final = 0x8080
 MORE_BUT_LAST: Final = 0x0080
 """Bits that say that the number goes on, of two bytes; of a number's last two."""
+
+Moments: TypeAlias = tuple[int | None, int | None, int, int]
 
 
 class UnusualError(ValueError):
@@ -79,10 +82,7 @@ class RowReader:
         user_id, at = _optional_text(message, at)
         anonymous_id, at = _optional_text(message, at)
         identity_id, at = _optional_text(message, at)
-        original_timestamp, at = _optional_moment(message, at)
-        sent_at, at = _optional_moment(message, at)
-        received_at, at = _moment(message, at)
-        timestamp, at = _moment(message, at)
+        moments, at = _moments(message, at)
         size, at = _long(message, at)
         payload = orjson.loads(message[at : at + size])
         at += size
@@ -101,10 +101,7 @@ class RowReader:
                 user_id,
                 anonymous_id,
                 identity_id,
-                original_timestamp,
-                sent_at,
-                received_at,
-                timestamp,
+                *moments,
                 payload,
                 manifest,
                 *origin,
@@ -175,22 +172,40 @@ def _long(message: bytes, at: int) -> tuple[int, int]:
             raise UnusualError
 
 
-def _moment(message: bytes, at: int) -> tuple[int, int]:
-    """Return a number that is likely one of eight bytes, as moments of our days are.
+def _moments(message: bytes, at: int) -> tuple[Moments, int]:
+    """Return the four moments of a row, likely all there and of eight bytes each.
 
-    Two bytes at a time: a third less than :func:`_long` takes, of the four moments of every row.
+    All at once and two bytes at a time: it takes half of what :func:`_long` takes for each.
     """
-    one, two, three, four = FOUR_PAIRS(message, at)
-    if one & two & three & MORE != MORE or four & MORE != MORE_BUT_LAST:
-        return _long(message, at)
-    low, high = PAIRS[one] | PAIRS[two] << 14, PAIRS[three] | PAIRS[four] << 14
-    value = low | high << 28
-    return (value >> 1) ^ -(value & 1), at + 8
+    some, a, b, c, d, more, e, f, g, h, i, j, k, m, n, o, p, q = MOMENTS.unpack_from(message, at)
+    if (
+        some != SOME
+        or more != SOME
+        or a & b & c & e & f & g & i & j & k & n & o & p & MORE != MORE
+        or d & h & m & q & MORE != MORE_BUT_LAST
+        or (d | h | m | q) & MORE != MORE_BUT_LAST
+    ):
+        return _uncommon_moments(message, at)
+    first = PAIRS[a] | PAIRS[b] << 14 | (PAIRS[c] | PAIRS[d] << 14) << 28
+    second = PAIRS[e] | PAIRS[f] << 14 | (PAIRS[g] | PAIRS[h] << 14) << 28
+    third = PAIRS[i] | PAIRS[j] << 14 | (PAIRS[k] | PAIRS[m] << 14) << 28
+    fourth = PAIRS[n] | PAIRS[o] << 14 | (PAIRS[p] | PAIRS[q] << 14) << 28
+    if (first | second | third | fourth) & 1:  # before 1970
+        return _uncommon_moments(message, at)
+    return (first >> 1, second >> 1, third >> 1, fourth >> 1), at + MOMENTS.size
 
 
-def _optional_moment(message: bytes, at: int) -> tuple[int | None, int]:
+def _uncommon_moments(message: bytes, at: int) -> tuple[Moments, int]:
+    original_timestamp, at = _optional_long(message, at)
+    sent_at, at = _optional_long(message, at)
+    received_at, at = _long(message, at)
+    timestamp, at = _long(message, at)
+    return (original_timestamp, sent_at, received_at, timestamp), at
+
+
+def _optional_long(message: bytes, at: int) -> tuple[int | None, int]:
     if message[at] == SOME:
-        return _moment(message, at + 1)
+        return _long(message, at + 1)
     if message[at] != NULL:
         raise UnusualError
     return None, at + 1

@@ -29,6 +29,7 @@ from streamproc.warehouse.shape.tables import (
 __all__ = ["Area", "gather"]
 
 SCALARS: Final = frozenset({str, int, float, bool})
+NOTHING: Final = frozenset({type(None)})
 EMPTY_IS_BLANK: Final = frozenset({type(None), str, list, dict})
 """Types whose only false values are the blank ones."""
 
@@ -43,6 +44,8 @@ class Alike(NamedTuple):
 
 def leaf(rows: list[Numbers], values: list[Any], types: set[type]) -> Leaf:
     """Return the leaf of ``values``, without those that are blank."""
+    if types == NOTHING:
+        return Leaf()
     made = Leaf(rows, values, types)
     if (types == {str} and "" not in values) or types <= {int, float, bool}:
         return made
@@ -188,12 +191,15 @@ class Area:
 
     def _object(
         self, bodies: Sequence[Mapping[str, Any]], rows: Numbers, container: ColumnPath
-    ) -> Iterator[tuple[ColumnPath, Leaf]]:
-        """Yield the values of one object of the events; an odd event may have another thing."""
+    ) -> Iterable[tuple[ColumnPath, Leaf]]:
+        """Return the values of one object of the events; an odd event may have another thing."""
         objects: Sequence[Any] = bodies
         for key in container:
             objects = [each.get(key) if type(each) is dict else None for each in objects]
-        if set(map(type, objects)) != {dict}:
+        types = set(map(type, objects))
+        if types == NOTHING:
+            return ()
+        if types != {dict}:
             if len(container) == 1:
                 self._odd.update(
                     row

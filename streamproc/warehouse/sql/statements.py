@@ -302,17 +302,25 @@ def tally(ways: Ways) -> Statement:
 # What comes.
 
 
-def insert(ways: Ways, table: str, columns: Columns) -> Statement:
-    """Insert the staged rows of a table of events, or of discards, whose events are kept."""
+def insert(ways: Ways, table: str, columns: Columns, *, every: bool = False) -> Statement:
+    """Insert the staged rows of a table of events, or of discards, whose events are kept.
+
+    Args:
+        ways: How statements are written.
+        table: The table.
+        columns: Those that are staged.
+        every: Whether ``every`` event of the batch is kept: not to look takes DuckDB 7 µs an event
+            instead of 9.
+    """
     taken = ", ".join(
         loaded_value(ways.dialect, kind, f"s.{quoted([name])}") for name, kind in columns.items()
     )
+    kept = f'SELECT "{ROW}" FROM {ways.stage(KEPT)} WHERE NOT "deleted"'
     return ways.statement(
         f"insert {table}",
         f"INSERT INTO {quoted([table])} ({quoted((*columns, LOADED))})"
         f" SELECT {taken}, {ways.moment} FROM {ways.stage(table)} s"
-        f' WHERE s."{ROW}" IN'
-        f' (SELECT "{ROW}" FROM {ways.stage(KEPT)} WHERE NOT "deleted")',
+        + ("" if every else f' WHERE s."{ROW}" IN ({kept})'),
         iso(ways.loaded_at),
     )
 

@@ -75,6 +75,11 @@ class Tally:
         """Return whether anything leaves the warehouse."""
         return bool(self.replacing or self.deleted)
 
+    @property
+    def keeps_every(self) -> bool:
+        """Return whether all that is staged goes in."""
+        return bool(self.staged) and self.kept == self.staged and not self.kept_out
+
 
 def check_schema(known: Schema, batch: Batch) -> None:
     """See that every frame of ``batch`` has its table, with just the kinds of the warehouse.
@@ -165,11 +170,12 @@ def _remove(target: Target, runner: Runner, tally: Tally) -> None:
 
 
 def _insert(batch: Batch, ways: Ways, runner: Runner, tally: Tally) -> None:
+    every = tally.keeps_every
     for table, columns in _tables_of_events(batch):
-        runner.run(sql.insert(ways, table, columns))
+        runner.run(sql.insert(ways, table, columns, every=every))
     if DISCARDS in batch.frames:
         columns = batch.frames[DISCARDS].columns
-        tally.discards = runner.run(sql.insert(ways, DISCARDS, columns))
+        tally.discards = runner.run(sql.insert(ways, DISCARDS, columns, every=every))
     if MESSAGES in batch.frames:
         runner.run(sql.insert_messages(ways))
 
