@@ -104,6 +104,31 @@ def test_rows_under_weaker_rules_are_told_and_made_anew_and_no_others(place: Wor
     assert {each["state"] for each in after["rulesets"]} == {"today"}
 
 
+@pytest.mark.parametrize("mode", ["dedupe", "merge"])
+def test_reprocessing_twice_is_like_once_and_no_replay_undoes_it(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setenv("STREAMPROC_LOADER_MODE", mode)
+    work(place, 0, 20, "weak")
+    before = contacts(place)
+
+    for _ in range(2):  # nothing of the first is loaded when the second begins
+        assert rules(place, "reprocess", "--since", SINCE)["records"] == 20
+    assert place.load()["rows"] == 0
+    corrected = contacts(place)
+    place.group = place.broker.group("again")
+    with place.ready_worker(rules_directory=place.folder / "weak") as worker:
+        place.wait_until_processed(20)
+        worker.stop()
+    place.load()
+
+    assert len(before) == 20
+    assert not before.items() & corrected.items()
+    assert all(contact.startswith("tok_") for contact in corrected.values())
+    assert contacts(place) == corrected
+    assert max(place.message_ids().values()) == 1
+
+
 def test_records_that_have_expired_are_counted_and_their_rows_stay(place: Workplace) -> None:
     work(place, 0, 20, "weak")
     before = contacts(place)
