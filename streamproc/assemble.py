@@ -42,6 +42,7 @@ from streamproc.transform import Limits as TransformLimits
 
 __all__ = [
     "Assembly",
+    "detectors_fingerprint",
     "load_ciphers",
     "load_identity_config",
     "load_key_ring",
@@ -287,15 +288,20 @@ def row_fingerprint(settings: Settings, ruleset: Ruleset) -> str:
     Raises:
         ConfigError: As :class:`Assembly`.
     """
-    # Imported here, so that commands that detect nothing do not wait 2 s for Presidio.
-    from streamproc.detect.recognizers import build_recognizers, fingerprint  # noqa: PLC0415
-
-    recognition = _recognition(settings, ruleset)
-    of_detector = fingerprint(recognition, build_recognizers(recognition))
+    of_detector = detectors_fingerprint(settings, ruleset)
     enrichments = load_identity_config(settings).enrichments
     enricher = Enricher(enrichments) if enrichments else None
     beside = (load_plan(settings), enricher, load_transformations(settings))
     return _row_fingerprint(ruleset, of_detector, *beside)
+
+
+def detectors_fingerprint(settings: Settings, ruleset: Ruleset) -> str:
+    """Return the fingerprint of what searches for what ``ruleset`` names; loads no model."""
+    # Imported here, so that commands that detect nothing do not wait 2 s for Presidio.
+    from streamproc.detect.recognizers import build_recognizers, fingerprint  # noqa: PLC0415
+
+    recognition = _recognition(settings, ruleset)
+    return fingerprint(recognition, build_recognizers(recognition))
 
 
 def _recognition(settings: Settings, ruleset: Ruleset) -> Recognition:

@@ -1,16 +1,16 @@
 """Which ruleset a fingerprint on rows is of, as far as anybody knows.
 
-By the rules alone: what an earlier tracking plan added to them, or earlier detectors did not find,
-is written nowhere.
+By the rules, and by whether the detectors were those of today: what others did not find is written
+nowhere. Nor is what an earlier tracking plan added to the rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from streamproc.assemble import load_rules, row_fingerprint
+from streamproc.assemble import detectors_fingerprint, load_rules, row_fingerprint
 from streamproc.debt.owed import Today
 from streamproc.errors import ConfigError
 from streamproc.rollout.bundle import open_bundle
@@ -28,10 +28,12 @@ class Known(NamedTuple):
     Attributes:
         today: The rules of today.
         rulesets: Those and the others, by what stands on the rows that they make.
+        otherwise: What stands on rows whose rules are known, and whose detectors were others.
     """
 
     today: Today
     rulesets: Mapping[str, Ruleset]
+    otherwise: Collection[str] = frozenset()
 
 
 def rulesets_known(settings: Settings, today: Path | None, earlier: Iterable[Path]) -> Known:
@@ -47,12 +49,19 @@ def rulesets_known(settings: Settings, today: Path | None, earlier: Iterable[Pat
         RetryableError: The topic of rules cannot be read.
     """
     found: dict[str, Ruleset] = {}
+    otherwise: set[str] = set()
     in_force: Today | None = None
     if settings.rules.follow == "topic":
         with RulesLog(settings) as log:
             log.catch_up()
         for each in log.ledger.rulesets.values():
-            found |= _published(settings, each)
+            known = _published(settings, each)
+            found |= known
+            if known and each.detectors not in {
+                None,
+                detectors_fingerprint(settings, known[each.rows]),
+            }:
+                otherwise.add(each.rows)
         if log.ledger.latest is not None and today is None:
             in_force = _today(settings, open_bundle(log.ledger.rulesets[log.ledger.latest].files))
     for place in earlier:
@@ -60,7 +69,7 @@ def rulesets_known(settings: Settings, today: Path | None, earlier: Iterable[Pat
         found[row_fingerprint(settings, ruleset)] = ruleset
     if in_force is None:
         in_force = _today(settings, load_rules(settings) if today is None else load_ruleset(today))
-    return Known(in_force, {**found, in_force.rows: in_force.ruleset})
+    return Known(in_force, {**found, in_force.rows: in_force.ruleset}, otherwise)
 
 
 def _today(settings: Settings, ruleset: Ruleset) -> Today:

@@ -16,7 +16,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from streamproc.debt.weaker import choices_at, least_rank, weaknesses
+from streamproc.debt.weaker import (
+    ANY_VALUE,
+    EVERYWHERE,
+    Weakness,
+    choices_at,
+    least_rank,
+    weaknesses,
+)
 from streamproc.effects.protection import RANKS
 from streamproc.rules import Plan, Ruleset
 from streamproc.rules.operators import OPERATORS
@@ -28,6 +35,7 @@ State: TypeAlias = Literal["today", "strong", "weaker", "unknown"]
 """How the rules of a row stand to today's: the same; as strong; perhaps weaker; not known."""
 
 STATES: Final[Sequence[State]] = ("today", "strong", "weaker", "unknown")
+OTHERWISE: Final = Weakness(EVERYWHERE, ANY_VALUE, "found by other detectors", "found by these")
 INDEX: Final = re.compile(r"\[[^\]]*\]")
 
 
@@ -88,7 +96,10 @@ class Debt:
 
 
 def states_of(
-    found: Iterable[str | None], known: Mapping[str, Ruleset], today: Today
+    found: Iterable[str | None],
+    known: Mapping[str, Ruleset],
+    today: Today,
+    otherwise: Collection[str] = (),
 ) -> dict[str | None, State]:
     """Return how the rules of each fingerprint in ``found`` stand to today's.
 
@@ -96,8 +107,11 @@ def states_of(
         found: Fingerprints on rows.
         known: The rulesets whose rows have which fingerprint.
         today: The rules of today.
+        otherwise: Fingerprints of rows that other detectors looked into than those of today.
     """
-    return {rows: _state(rows, known, today) for rows in dict.fromkeys(found)}
+    states = {rows: _state(rows, known, today) for rows in dict.fromkeys(found)}
+    other = {rows for rows, state in states.items() if state == "strong" and rows in otherwise}
+    return states | dict.fromkeys(other, "weaker")
 
 
 def owed_by(
@@ -105,6 +119,7 @@ def owed_by(
     handled: Mapping[Handled, int],
     known: Mapping[str, Ruleset],
     today: Today,
+    otherwise: Collection[str] = (),
 ) -> Debt:
     """Return what the rows owe.
 
@@ -113,8 +128,9 @@ def owed_by(
         handled: What was redacted in rows whose rules are weaker or not known.
         known: As for :func:`states_of`.
         today: The rules of today.
+        otherwise: As for :func:`states_of`.
     """
-    states = states_of((each.ruleset for each in made), known, today)
+    states = states_of((each.ruleset for each in made), known, today, otherwise)
     owed = [*_by_rules(made, states, known, today), *_by_manifests(handled, today)]
     tables = [
         Table(name, _rows_by_state((each for each in made if each.table == name), states))
@@ -145,7 +161,7 @@ def _by_rules(
     today: Today,
 ) -> Iterator[Owed]:
     found = {
-        rows: weaknesses(known[rows], today.ruleset)
+        rows: weaknesses(known[rows], today.ruleset) or [OTHERWISE]
         for rows, state in states.items()
         if state == "weaker" and rows is not None
     }

@@ -22,7 +22,15 @@ from streamproc.rules import FormatPreserve, Keep, Mask, Operator, Recognizers, 
 from streamproc.rules.automaton import Keys, State, advanced, closed
 from streamproc.rules.paths import ANY, ANY_DEPTH, KEY, FieldPath
 
-__all__ = ["EVERYWHERE", "Choice", "Weakness", "choices_at", "least_rank", "weaknesses"]
+__all__ = [
+    "ANY_VALUE",
+    "EVERYWHERE",
+    "Choice",
+    "Weakness",
+    "choices_at",
+    "least_rank",
+    "weaknesses",
+]
 
 EVERYWHERE: Final = "**"
 ANY_VALUE: Final = "*"

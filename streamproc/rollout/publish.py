@@ -39,6 +39,7 @@ class Publication:
     at: str
     nonce: str
     restores: int | None = None
+    detectors: str | None = None
     against: int | None = None
 
 
@@ -136,6 +137,7 @@ def _append(log: RulesLog, publication: Publication) -> int:
                 message=publication.message,
                 at=publication.at,
                 restores=publication.restores,
+                detectors=publication.detectors,
             )
         )
         if log.ledger.rulesets[number].nonce == publication.nonce:  # nobody else was quicker

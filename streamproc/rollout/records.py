@@ -46,6 +46,7 @@ class Published(_Record):
         message: Why.
         at: When, by the clock of who did: ISO 8601, UTC. Decides nothing.
         restores: The number of the ruleset that it is a copy of.
+        detectors: Fingerprint of the detectors of who published it; None where nobody said.
     """
 
     type: Literal["ruleset"] = "ruleset"
@@ -58,6 +59,7 @@ class Published(_Record):
     message: str
     at: str
     restores: Number | None = None
+    detectors: str | None = None
 
 
 class Prepare(_Record):

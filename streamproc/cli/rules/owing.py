@@ -44,6 +44,8 @@ def debt_of(settings: Settings, known: Known) -> Debt:
     """
     with asked(settings) as reader:
         made = read_made(reader)
-        states = states_of((each.ruleset for each in made), known.rulesets, known.today)
+        states = states_of(
+            (each.ruleset for each in made), known.rulesets, known.today, known.otherwise
+        )
         handled = read_handled(reader, unsettled(states))
-    return owed_by(made, handled, known.rulesets, known.today)
+    return owed_by(made, handled, known.rulesets, known.today, known.otherwise)

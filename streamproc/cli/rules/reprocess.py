@@ -103,7 +103,9 @@ def _wanted(
     known = rulesets_known(settings, None, earlier)
     with asked(settings) as reader:
         made = read_made(reader)
-        states = states_of((each.ruleset for each in made), known.rulesets, known.today)
+        states = states_of(
+            (each.ruleset for each in made), known.rulesets, known.today, known.otherwise
+        )
         others = [rows for rows, state in states.items() if state != "today"]
         found = read_offsets(reader, unsettled(states) if weaker_only else others, window)
     return _of_topic(found, settings.topics.raw)

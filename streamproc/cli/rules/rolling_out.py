@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from streamproc.assemble import row_fingerprint
+from streamproc.assemble import detectors_fingerprint, row_fingerprint
 from streamproc.cli import counted
 from streamproc.errors import ConfigError, Problem
 from streamproc.rollout.bundle import open_bundle
@@ -64,6 +64,7 @@ def about(
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         nonce=uuid.uuid4().hex,
         restores=restores,
+        detectors=detectors_fingerprint(settings, ruleset),
         against=against,
     )
 

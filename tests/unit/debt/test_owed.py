@@ -40,6 +40,20 @@ def test_fingerprints_stand_to_today_s_as_their_rulesets_do() -> None:
     assert list(unsettled(found)) == ["m0", "x0", None]
 
 
+def test_rows_of_the_same_rules_and_other_detectors_may_owe_something() -> None:
+    made = [Made("tracks", "o0", 5), Made("tracks", "m0", 1)]
+    known = {**KNOWN, "o0": HASHES}
+
+    debt = owed_by(made, {}, known, TODAY, {"o0", "m0"})
+
+    assert debt.rulesets == {"o0": "weaker", "m0": "weaker"}
+    assert [(each.was, each.now, each.rows) for each in debt.owed] == [
+        ("found by other detectors", "found by these", 5),
+        ("mask", "hash", 1),
+    ]
+    assert owed_by(made, {}, known, TODAY).rulesets["o0"] == "strong"
+
+
 def test_rows_of_a_weaker_ruleset_are_owed_by_table_and_path() -> None:
     made = [Made("paid", "m0", 3), Made("tracks", "m0", 5), Made("tracks", "t0", 7)]
 
