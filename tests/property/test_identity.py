@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import get_args
 
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from streamproc.events import Identity, Link, LinkKind, Micros, Subject, Token
 from streamproc.identity import View
 from streamproc.identity.language import IdentityConfig
 from streamproc.identity.store import MemoryStore
+from streamproc.kafka.identity.rocks import RocksStore
 
 NAMES = ("email", "crm")
 CONFIG = IdentityConfig.model_validate(
@@ -52,6 +55,7 @@ moments = st.integers(0, 5).map(Micros)
 cuts = st.sampled_from([False, False, False, True])
 
 
+DISK_MEMORY = 1_048_576
 KINDS = get_args(LinkKind)
 
 
@@ -157,6 +161,22 @@ def test_nobody_but_those_who_are_said_to_have_moved_has(sequence: list[Link], l
         of_traits = {trait for _, trait in subject.traits}
         if identity.id != before[subject].id:
             assert said & (ids | of_traits)
+
+
+@settings(max_examples=20)
+@given(sequences, st.integers(0, 40))
+def test_a_state_on_disk_goes_on_where_it_was_committed(sequence: list[Link], at: int) -> None:
+    with TemporaryDirectory() as folder:
+        for part in (sequence[:at], sequence[at:]):
+            store = RocksStore(Path(folder), DISK_MEMORY)
+            view = View(store, CONFIG, hot=4)
+            for link in part:
+                view.add(link)
+            store.commit()
+            told = answers(view)
+            store.close()
+
+    assert told == expected(sequence)
 
 
 class Workers(RuleBasedStateMachine):
