@@ -96,9 +96,21 @@ class Flow:
             RetryableError: They could not be read to their end in time.
         """
         try:
-            await asyncio.wait_for(asyncio.wrap_future(self._identity.caught_up()), LINKS_SECONDS)
+            async with asyncio.timeout(LINKS_SECONDS):
+                await self._catch_up()
         except TimeoutError:
             raise RetryableError("the identity links could not be read to their end") from None
+
+    async def _catch_up(self) -> None:
+        while True:
+            try:
+                await asyncio.wrap_future(self._identity.caught_up())
+            except RetryableError as error:
+                self._identity.check()
+                log.warning("identity topics cannot be read, trying again", cause=str(error))
+                await asyncio.sleep(1)
+            else:
+                return
 
     async def process(self, records: Sequence[Record], producer: BatchProducer) -> None:
         """Take ``records`` all the way; return when everything made of them is acknowledged.

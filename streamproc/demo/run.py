@@ -136,7 +136,16 @@ def run_demo(plan: Plan, show: Show) -> Run:
     check = LeakCheck([each for record in plan.records for each in record.planted])
     topics = plan.settings.topics
     with EmbeddedBroker() as broker:
-        broker.make([topics.raw, topics.load, topics.dead, topics.links, topics.deletions])
+        broker.make(
+            [
+                topics.raw,
+                topics.load,
+                topics.dead,
+                topics.links,
+                topics.attributes,
+                topics.deletions,
+            ]
+        )
         with _tapped(broker, plan, check) as tap:
             show.stage("starting worker and loader")
             with _flowing(plan, broker, tap) as flow:
