@@ -132,7 +132,8 @@ class PostgresSink:
             if access == "load":
                 for statement in ddl.system_statements(POSTGRES, self._system):
                     self._execute(statement)
-                self._index(MESSAGES)
+                if MESSAGES not in self._system:  # else it is there, and asking waits for loads
+                    self._index(MESSAGES)
                 self._system = SYSTEM
 
     def offsets(self) -> Mapping[Place, Position]:

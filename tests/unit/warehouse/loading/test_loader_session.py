@@ -232,6 +232,39 @@ def test_what_was_read_of_a_topic_that_is_made_anew_is_loaded_before_the_new_one
     assert source.begun[-1][Place(loading.rows.name, 0)] == Position(40, "old")
 
 
+def test_records_that_are_no_rows_are_told_by_where_they_are(loading: Loading) -> None:
+    loading.publish(range(3), partition=1)
+    loading.rows.publish([b"ada@example.com"] * 12, 1)
+    with capture_logs() as logs:
+        assert loading.run().dead == 12
+    (told,) = [log for log in logs if log["event"] == "records are no rows, dead letters are sent"]
+    assert told.pop("offsets") == [*range(3, 13)]
+    assert told == {
+        "event": "records are no rows, dead letters are sent",
+        "log_level": "warning",
+        "topic": loading.rows.name,
+        "partition": 1,
+        "code": "not_ours",
+        "records": 12,
+    }
+
+
+def test_a_table_with_too_many_columns_is_told_again_when_many_more_are_put_aside(
+    tmp_path: Path,
+) -> None:
+    loading = Loading(tmp_path, columns=20, batch_rows=10)
+    loading.publish(range(10), partition=0, **{f"a{n}": n for n in range(20)})
+    loading.publish(range(10, 20), partition=0, **{f"b{n}": n for n in range(21)})
+    loading.publish(range(20, 30), partition=0, **{f"c{n}": n for n in range(60)})
+    with capture_logs() as logs:
+        loading.run()
+    loading.close()
+    told = [log for log in logs if log["event"].startswith("a table has too many columns")]
+    paid = [log["columns"] for log in told if log["table"] == "paid"]
+    assert len(paid) == 2
+    assert paid[1] >= 2 * paid[0] > 0
+
+
 def test_tables_that_others_changed_are_looked_at_again(loading: Loading) -> None:
     loading.publish(range(10))
     loading.sink.faults = [fault("load", "before", SchemaMovedError("paid is not as it was"))]
