@@ -202,8 +202,24 @@ class _Fields:
                 yield from self._below(below, (*place, index), site)
         elif value is not None and value != "":
             yield self._explained(value, place, site, key=False)
+            if whole:
+                yield from self._keys_below(value, place, site)
         for content, inside in self._documents.get(place, ()):
             yield from self._below(content, inside, site)
+
+    def _keys_below(self, value: Any, place: Place, site: Site) -> Iterator[Explained]:
+        """Yield the keys in what is decided as a whole: its values go, its keys are searched."""
+        if isinstance(value, dict):
+            for key, below in value.items():
+                inner = self._site(site, key)
+                if not inner.plain:
+                    yield self._explained(key, (*place, key), inner, key=True)
+                    for content, inside in self._documents.get((*place, key), ()):
+                        yield from self._below(content, inside, inner)
+                yield from self._keys_below(below, (*place, key), inner)
+        elif isinstance(value, list):
+            for index, below in enumerate(value):
+                yield from self._keys_below(below, (*place, index), site)
 
     def _site(self, site: Site, key: str) -> Site:
         return site.children.get(key) or self._sites.below(site, key)

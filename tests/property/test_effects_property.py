@@ -45,6 +45,7 @@ RULES = (
     "{name: j, fields: ['**'], without: [key]}",
 )
 rules = st.sampled_from(RULES)
+several_rules = st.lists(st.sampled_from(RULES[1:]), unique=True, max_size=4).map(", ".join)
 bodies = st.one_of(body, documents).flatmap(
     lambda properties: ids.map(lambda of_event: {**of_event, "properties": properties})
 )
@@ -186,6 +187,27 @@ def test_no_value_is_in_what_is_told(content: dict[str, Json], rule: str, other:
     ]
 
     assert not [each for each in SECRETS if any(each in text for text in told)]
+
+
+@settings(deadline=None)
+@given(bodies, several_rules)
+def test_all_that_the_manifest_has_is_explained(content: dict[str, Json], several: str) -> None:
+    parts = made(several)
+    record = record_of(content)
+    explanation = Explainer(parts, Tokens(RING)).explain(record)
+    redacted = outcome(parts, record)
+
+    explained = Counter(
+        (field.path, piece.entity, piece.rule, piece.operator)
+        for field in explanation.fields
+        for piece in field.pieces
+    )
+    if redacted is None:
+        assert explanation.outcome != "row"
+    else:
+        assert explanation.outcome == "row"
+        entries = Counter((e.path, e.entity, e.rule, e.operator) for e in redacted.manifest)
+        assert not entries - explained
 
 
 @settings(deadline=None)

@@ -159,6 +159,14 @@ def test_a_key_that_is_no_word_is_explained(explain: Explain) -> None:
     assert field(explanation, "properties.*").result is None
 
 
+def test_keys_in_what_is_decided_as_a_whole_are_explained(explain: Explain) -> None:
+    explanation = explain({"properties": {"note": [{EMAIL: "x"}]}})
+
+    found = field(explanation, "properties.note[0].*", key=True)
+    assert [piece.rule for piece in found.pieces] == ["operators.EMAIL_ADDRESS"]
+    assert [piece.rule for piece in field(explanation, "properties.note").pieces] == ["notes"]
+
+
 def test_list_items_have_their_index(explain: Explain) -> None:
     explanation = explain({"properties": {"items": [{"a": "b"}, {"a": EMAIL}]}})
 
