@@ -165,6 +165,7 @@ class Flow:
         result = part.pipeline.run(part.records)
         totals = prepared.totals
         totals.events += len(part.records)
+        totals.unusable.update(result.unusable)
         self._add_links(self._identity.state.owed(result.links), prepared)
         for record, outcome in zip(part.records, result.outcomes, strict=True):
             if isinstance(outcome, Row):
@@ -228,3 +229,4 @@ class Flow:
         if refused:
             self.totals.dead["publish.refused_by_broker"] += refused
         self.totals.dropped += made.dropped
+        self.totals.unusable += made.unusable

@@ -10,8 +10,9 @@ passes a stage that failed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import orjson
@@ -76,6 +77,8 @@ class Result(NamedTuple):
     links: Sequence[Link]
     redacted: Sequence[Redacted | None]
     """The redacted event of each record that became a row, for those who want no row."""
+    unusable: Mapping[str, int] = MappingProxyType({})
+    """How often an id, trait or account named nobody, by reason."""
 
 
 class Pipeline:
@@ -132,7 +135,8 @@ class Pipeline:
             else:
                 outcomes.append(outcome)
                 kept.append(made if isinstance(made, Redacted) else None)
-        return Result(outcomes, list(links), kept)
+        unusable = self._parts.redactor.subjects.take_unusable()
+        return Result(outcomes, list(links), kept, unusable)
 
     # -- stages -----------------------------------------------------------------------------------
 

@@ -48,6 +48,8 @@ class Totals:
     """By ``stage.code``."""
     dropped: Counter[str] = field(default_factory=Counter)
     """By the rule's name."""
+    unusable: Counter[str] = field(default_factory=Counter)
+    """Ids, traits and accounts that named nobody, by reason."""
 
     def keys(self) -> dict[str, Any]:
         """Return the totals as keys of a log line."""
@@ -57,6 +59,7 @@ class Totals:
             "dead": self.dead.total(),
             "dead_by_code": dict(self.dead),
             "dropped": dict(self.dropped),
+            "unusable_ids": dict(self.unusable),
         }
 
 

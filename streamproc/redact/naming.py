@@ -96,6 +96,11 @@ class Subjects:
             group=self._of_account(group) if group else None,
         )
 
+    def take_unusable(self) -> Counter[str]:
+        """Return ``unusable``, and begin to count anew."""
+        taken, self.unusable = self.unusable, Counter()
+        return taken
+
     def _of_id(self, value: str | None) -> Token | None:
         if not value:
             return None

@@ -224,6 +224,7 @@ def test_totals_as_keys_of_a_line_are_what_went_in_and_what_became_of_it() -> No
         "dead": 3,
         "dead_by_code": {"decode.not_json": 2, "decode.too_deep": 1},
         "dropped": {"tests": 1},
+        "unusable_ids": {},
     }
 
 

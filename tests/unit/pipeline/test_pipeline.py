@@ -28,7 +28,7 @@ from streamproc.events import (
 )
 from streamproc.identity import View
 from streamproc.pipeline import Parts, Pipeline
-from streamproc.redact import Redactor, Tokens
+from streamproc.redact import Naming, Redactor, Tokens
 from streamproc.tracking import load_tracking_plan
 
 EMAIL = "jane@example.com"
@@ -213,3 +213,29 @@ def test_an_event_that_the_tracking_plan_drops_is_counted_by_what_is_wrong(
     assert isinstance(result.outcomes[1], Row)
     assert result.redacted[0] is None
     assert detector.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [("null", "generic"), ("x" * 250_000, "too_long"), ("a\x00b", "control_characters")],
+)
+def test_an_event_whose_ids_name_nobody_is_a_row_of_nobody_and_counted(
+    parts: Parts, value: str, reason: str
+) -> None:
+    naming = Naming(generic=frozenset({"null"}))
+    pipeline = Pipeline(replace(parts, redactor=Redactor(Tokens(RING), "f00d", naming)))
+    body: Mapping[str, Json] = {"type": "identify", "userId": value, "anonymousId": value}
+
+    result = pipeline.run([record_of(body)])
+    (row,) = result.outcomes
+    assert isinstance(row, Row)
+    assert (row.identity_id, list(result.links)) == (None, [])
+    assert result.unusable == {reason: 2}
+    assert pipeline.run([]).unusable == {}
+
+
+def test_ids_that_are_no_texts_make_a_dead_letter(pipeline: Pipeline) -> None:
+    for value in (7, ["u"], {"id": "u"}, True):
+        (letter,) = run(pipeline, {"userId": value})
+        assert isinstance(letter, DeadLetter)
+        assert (letter.stage, letter.code, letter.path) == ("decode", "wrong_type", "userId")
