@@ -224,6 +224,15 @@ def test_many_at_once_are_as_one_by_one(
     assert told(second) == one_by_one(after, known, shaping)
 
 
+@given(batches, shapings, st.data())
+def test_the_order_in_which_events_come_changes_nothing(
+    given_rows: list[LoadedRow], shaping: Shaping, data: st.DataObject
+) -> None:
+    numbered = data.draw(st.permutations(list(enumerate(given_rows))))
+    frames = Framer(shaping).frames(numbered, {})
+    assert told(frames) == one_by_one(given_rows, {}, shaping)
+
+
 @given(batches)
 def test_every_event_has_one_message_and_its_base_row(given_rows: list[LoadedRow]) -> None:
     frames = Framer(Shaping(DUCKDB, DEPTH, 1_000, widen=True)).frames(enumerate(given_rows, 7), {})
