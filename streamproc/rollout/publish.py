@@ -178,9 +178,14 @@ def _switch(log: RulesLog, tried: Try) -> Mapping[str, int] | None:
     # The first of all is in force from the beginning: nobody has processed anything.
     fences = log.fences() if log.ledger.activations else {}
     topic, topic_id = log.ledger.topic, log.ledger.topic_id
-    log.say(
-        Activate(id=tried.id, attempt=tried.attempt, topic=topic, fences=fences, topic_id=topic_id)
+    statement = Activate(
+        id=tried.id, attempt=tried.attempt, topic=topic, fences=fences, topic_id=topic_id
     )
+    try:
+        log.say(statement)
+    except RetryableError as error:
+        told = f"whether ruleset {tried.id} is in force is not known ({error})"
+        raise RetryableError(f"{told}; see `streamproc rules status`") from None
     return fences if log.ledger.activated(tried) else None
 
 

@@ -19,7 +19,9 @@ from workplace import Workplace
 from streamproc.cli import main
 from streamproc.cli.rules.rolling_out import about
 from streamproc.demo import Generated
+from streamproc.errors import RetryableError
 from streamproc.kafka.codecs import decode_row
+from streamproc.kafka.control import LogWriter
 from streamproc.rollout.bundle import read_bundle
 from streamproc.rollout.log import RulesLog
 from streamproc.rollout.publish import Publication, publish
@@ -142,6 +144,27 @@ def test_any_words_may_be_said_of_a_ruleset_that_are_words(
     assert "--message: expected text in UTF-8" in wrong[0].output
     assert "for [/everybody] :warning: [red]" in history.output
     assert f"uid {os.getuid()}" in history.output
+
+
+def test_a_switch_that_the_brokers_did_not_answer_may_have_happened_and_is_said_so(
+    embedded: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = Office(embedded, tmp_path)
+    append = LogWriter.append
+
+    def unanswered(writer: LogWriter, key: bytes, value: bytes | None) -> int:
+        offset = append(writer, key, value)
+        if b"/activate/" in key:
+            raise RetryableError("not written to rules: no answer")
+        return offset
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LogWriter, "append", unanswered)
+        said = office.rules("publish", str(office.write("mask")), "--message", "m")
+
+    assert said.exit_code == 1
+    assert "whether ruleset 1 is in force is not known" in said.output
+    assert office.told("status")["ruleset"] == 1
 
 
 def test_what_is_not_in_order_is_not_published(embedded: Broker, tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from streamproc.assemble import Assembly
+from streamproc.detect import Detector, Text
 from streamproc.effects.trials import TEST_RING
+from streamproc.events import Finding
 from streamproc.identity import View
 from streamproc.rollout.bundle import open_bundle
 from streamproc.rollout.pipelines import KEPT, Pipelines
@@ -48,6 +51,23 @@ def test_what_is_about_to_take_over_is_kept_while_a_worker_reads_what_is_long_pa
     assert pipelines.states()[9].state == "ready"
     assert pipelines.of(published(9)).result(60) is waiting
     assert len(pipelines.states()) == KEPT
+
+
+def test_a_detector_has_met_texts_before_the_flow_uses_it(
+    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    detect = Detector.detect
+
+    def noting(detector: Detector, texts: Sequence[Text]) -> list[tuple[Finding, ...]]:
+        threads.append(threading.current_thread().name)
+        return detect(detector, texts)
+
+    monkeypatch.setattr(Detector, "detect", noting)
+    pipelines.of(published(1)).result(60)
+    pipelines.of(published(2)).result(60)  # searches for the same, with the same detector
+
+    assert threads == ["rules_0"]
 
 
 def test_rules_that_mean_something_else_here_are_refused(pipelines: Pipelines) -> None:
