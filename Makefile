@@ -60,11 +60,18 @@ deploy/airflow/.venv/.ready: deploy/airflow/requirements.txt deploy/airflow/pypr
 		--no-build-isolation --editable deploy/airflow
 	@touch $@
 
-venvs: $(READY) deploy/dbt/.venv/.ready deploy/airflow/.venv/.ready ## Make all environments, those of dbt and Airflow too; at once with -j3.
+deploy/singer/.venv/.ready: deploy/singer/requirements.txt
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--requirement $<
+	@touch $@
 
-downstream: venvs ## dbt, Airflow and LookML on what streamproc loads.
+venvs: $(READY) deploy/dbt/.venv/.ready deploy/airflow/.venv/.ready deploy/singer/.venv/.ready ## Make all environments, those of dbt, Airflow and a Singer tap too; at once with -j4.
+
+downstream: venvs ## dbt, Airflow, LookML and a Singer tap with streamproc.
 	cd deploy/airflow && .venv/bin/mypy
-	STREAMPROC_TEST_REQUIRE_DBT=1 STREAMPROC_TEST_REQUIRE_AIRFLOW=1 $(PYTEST) loadfile tests/downstream
+	STREAMPROC_TEST_REQUIRE_DBT=1 STREAMPROC_TEST_REQUIRE_AIRFLOW=1 STREAMPROC_TEST_REQUIRE_SINGER=1 \
+		$(PYTEST) loadfile tests/downstream
 
 faults: $(READY) ## The long fault tests: a worker killed ten times, loaders at every point they pass.
 	STREAMPROC_TEST_FAULT_EVENTS=50000 STREAMPROC_TEST_FAULT_KILLS=10 \
@@ -112,6 +119,6 @@ lock: $(READY) ## Pin the requirements anew (needs uv).
 		--output-file requirements.txt
 
 clean: ## Remove everything that can be made again.
-	rm -rf $(VENV) deploy/dbt/.venv deploy/airflow/.venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
+	rm -rf $(VENV) deploy/dbt/.venv deploy/airflow/.venv deploy/singer/.venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
 		.hypothesis deploy/kafka/target
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
