@@ -68,8 +68,10 @@ RING = KeyRing("k1", {"k1": bytes(32)})
 ARRIVED = Micros(1_767_603_600_000_000)
 PLACE = Place("events.load", 0)
 BATCH = DEFAULTS["duckdb"].batch_rows
-BATCHES = 4
+BATCHES = 3
 """Batches of one sink, the first told apart."""
+ID = "0000-0000000000-"
+"""How every message id begins, before a batch gives it a number."""
 CHUNK = 10_000
 """Events that the loader makes tables of at a time."""
 MEMORY_BATCH = 10_000
@@ -99,21 +101,25 @@ def redacted(events: int) -> list[Row]:
         return [row for row in pipeline.run(records).outcomes if isinstance(row, Row)]
 
 
-def encoded(rows: Sequence[Row], count: int, batch: int) -> list[bytes]:
-    """Return ``count`` messages of ``rows``, with message ids of batch number ``batch``."""
-    return [
-        encode_row(row._replace(message_id=f"{batch:04d}-{number:010d}-{row.message_id[:18]}"))
-        for number, row in enumerate(rows[place % len(rows)] for place in range(count))
-    ]
+def encoded(rows: Sequence[Row]) -> list[bytes]:
+    """Return a message of each of ``rows``, whose id :func:`batch_of` finds."""
+    return [encode_row(row._replace(message_id=f"{ID}{row.message_id[:18]}")) for row in rows]
 
 
-def rate_of(name: str, rows: Sequence[Row], work: Callable[[list[bytes]], Any]) -> Rate:
+def batch_of(messages: Sequence[bytes], number: int, size: int) -> Iterator[bytes]:
+    """Yield ``size`` messages with message ids of batch ``number``."""
+    for place in range(size):
+        message_id = b"%04d-%010d-" % (number, place)
+        yield messages[place % len(messages)].replace(ID.encode(), message_id, 1)
+
+
+def rate_of(name: str, messages: Sequence[bytes], work: Callable[[list[bytes]], Any]) -> Rate:
     """Return how fast ``work`` does batches of messages."""
     rates = []
     for number in range(BATCHES):
-        messages = encoded(rows, BATCH, number)
+        batch = list(batch_of(messages, number, BATCH))
         began = time.process_time()
-        work(messages)
+        work(batch)
         rates.append(BATCH / (time.process_time() - began))
     return Rate(name, rates[0], statistics.median(rates[1:]))
 
@@ -200,31 +206,31 @@ class Loading:
         self._spool.close()
 
 
-def loaded_rate(name: str, sink: str, rows: Sequence[Row]) -> Rate:
+def loaded_rate(name: str, sink: str, messages: Sequence[bytes]) -> Rate:
     """Return how fast messages are loaded into a sink."""
     with tempfile.TemporaryDirectory() as folder:
         loading = Loading(sink, Path(folder), BATCH)
         try:
-            return rate_of(name, rows, loading)
+            return rate_of(name, messages, loading)
         finally:
             loading.close()
 
 
-def files_floor(name: str, rows: Sequence[Row]) -> Rate:
+def files_floor(name: str, messages: Sequence[bytes]) -> Rate:
     """Return how fast pyarrow writes tables that are ready, each into one Parquet file."""
-    tables = framed(encoded(rows, BATCH, 0))
+    tables = framed(list(batch_of(messages, 0, BATCH)))
     with tempfile.TemporaryDirectory() as folder:
 
         def work(_messages: list[bytes]) -> None:
             for number, table in enumerate(tables.values()):
                 pq.write_table(table, f"{folder}/{number}.parquet", compression="zstd")
 
-        return rate_of(name, rows, work)
+        return rate_of(name, messages, work)
 
 
-def tables_floor(name: str, rows: Sequence[Row]) -> Rate:
+def tables_floor(name: str, messages: Sequence[bytes]) -> Rate:
     """Return how fast DuckDB inserts tables that are ready, in one transaction."""
-    tables = framed(encoded(rows, BATCH, 0))
+    tables = framed(list(batch_of(messages, 0, BATCH)))
     with tempfile.TemporaryDirectory() as folder:
         connection = duckdb.connect(
             f"{folder}/floor.duckdb", config={"checkpoint_threshold": CHECKPOINT_BYTES}
@@ -240,32 +246,32 @@ def tables_floor(name: str, rows: Sequence[Row]) -> Rate:
                 connection.execute(f'INSERT INTO "{table}" FROM arrived')
             connection.execute("COMMIT")
 
-        rate = rate_of(name, rows, work)
+        rate = rate_of(name, messages, work)
         connection.close()
         return rate
 
 
-def measure(rows: Sequence[Row], only: str) -> Iterator[Rate]:
+def measure(messages: Sequence[bytes], only: str) -> Iterator[Rate]:
     """Yield the rates of the parts whose names hold ``only``: part by part, then the whole."""
     parts: dict[str, Callable[[str], Rate]] = {
-        "floor: fastavro alone": lambda name: rate_of(name, rows, fastavro_alone),
-        "decode": lambda name: rate_of(name, rows, decoding),
-        "decode, frames": lambda name: rate_of(name, rows, framing()),
-        "floor: ready columns to Parquet files": lambda name: files_floor(name, rows),
-        "loader to parquet": lambda name: loaded_rate(name, "parquet", rows),
-        "floor: ready columns into DuckDB": lambda name: tables_floor(name, rows),
-        "loader to duckdb": lambda name: loaded_rate(name, "duckdb", rows),
+        "floor: fastavro alone": lambda name: rate_of(name, messages, fastavro_alone),
+        "decode": lambda name: rate_of(name, messages, decoding),
+        "decode, frames": lambda name: rate_of(name, messages, framing()),
+        "floor: ready columns to Parquet files": lambda name: files_floor(name, messages),
+        "loader to parquet": lambda name: loaded_rate(name, "parquet", messages),
+        "floor: ready columns into DuckDB": lambda name: tables_floor(name, messages),
+        "loader to duckdb": lambda name: loaded_rate(name, "duckdb", messages),
     }
     for name, rate in parts.items():
         if only in name:
             yield rate(name)
 
 
-def peaks_of(rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
+def peaks_of(messages: Sequence[bytes]) -> Iterator[tuple[str, float]]:
     """Yield the most megabytes of processes that load batches of one size, and of ten times it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "messages"
-        file.write_bytes(pickle.dumps(encoded(rows, MEMORY_EVENTS, 0)))
+        file.write_bytes(pickle.dumps(messages[:MEMORY_EVENTS]))
         for sink in ("duckdb", "parquet"):
             for batch in (MEMORY_BATCH, 10 * MEMORY_BATCH):
                 command = [sys.executable, __file__, "--peak", sink, "--batch", str(batch)]
@@ -281,13 +287,7 @@ def own_peak(sink: str, batch: int, file: Path) -> float:
     with tempfile.TemporaryDirectory() as folder:
         loading = Loading(sink, Path(folder), batch)
         for number in range(MEMORY_BATCHES):
-            again = (messages[place % len(messages)] for place in range(batch))
-            loading(
-                message.replace(b"0000-", b"%04d-" % number, 1).replace(
-                    b"-%010d-" % (place % len(messages)), b"-%010d-" % place, 1
-                )
-                for place, message in enumerate(again)
-            )
+            loading(batch_of(messages, number, batch))
         loading.close()
     # Not getrusage: what it tells goes back to the process that started this one.
     status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -321,34 +321,34 @@ def show(rates: Sequence[Rate], peaks: Mapping[str, float], size: float) -> None
 @click.option("--only", help="The parts whose names hold this.")
 @click.option("--peak", "peak_of", hidden=True)
 @click.option("--batch", default=MEMORY_BATCH, hidden=True)
-@click.option("--messages", type=click.Path(path_type=Path), hidden=True)
+@click.option("--messages", "messages_of", type=click.Path(path_type=Path), hidden=True)
 def main(  # noqa: PLR0917 - one of each option
     events: int,
     as_json: bool,
     only: str | None,
     peak_of: str | None,
     batch: int,
-    messages: Path | None,
+    messages_of: Path | None,
 ) -> None:
     """Measure the loader on one core."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     gc.set_threshold(GC_THRESHOLD)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    if peak_of is not None and messages is not None:
-        click.echo(own_peak(peak_of, batch, messages))
+    if peak_of is not None and messages_of is not None:
+        click.echo(own_peak(peak_of, batch, messages_of))
         return
-    rows = redacted(events)
+    messages = encoded(redacted(events))
     gc.collect()
     gc.freeze()
     rates = []
-    for rate in measure(rows, only or ""):
+    for rate in measure(messages, only or ""):
         click.echo(f"{rate.name}: {rate.per_second:,.0f} rows/s", err=True)
         rates.append(rate)
-    peaks = dict(peaks_of(rows)) if only is None else {}
+    peaks = dict(peaks_of(messages)) if only is None else {}
     if as_json:
         click.echo(json.dumps({"rates": [rate._asdict() for rate in rates], "peaks": peaks}))
         return
-    size = statistics.fmean(map(len, encoded(rows, 2_000, 0)))
+    size = statistics.fmean(map(len, messages))
     show(rates, peaks, size)
 
 
