@@ -252,15 +252,18 @@ class KafkaSource:
         assert self._listener is not None
         places = _places(partitions)
         self._listener.revoked(places, lost=lost)
-        self._end(places)
+        if not self._end(places):
+            self._consumer.incremental_unassign([])  # else librdkafka gives up more than it has
         self._expired = [place for place in self._expired if place not in places]
 
-    def _end(self, places: Iterable[Place]) -> None:
+    def _end(self, places: Iterable[Place]) -> bool:
+        """Read ``places`` no more; return whether any of them was read."""
         begun = [place for place in places if place in self._begun]
         if begun:
             self._consumer.incremental_unassign(_partitions(begun))
         for place in begun:
             del self._begun[place]
+        return bool(begun)
 
     def _watch(self) -> None:
         if (topic_id := self._ids.watched()) is not None:
