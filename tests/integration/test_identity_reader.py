@@ -163,6 +163,29 @@ def test_what_is_read_is_committed_within_a_second_or_so(embedded: Broker) -> No
         assert state.position(Place(topic, 0)) == 3
 
 
+def test_a_state_that_has_much_to_read_says_how_far_it_is(
+    embedded: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TELL_RECORDS", 100)
+    monkeypatch.setattr(module, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(module, "POLL_RECORDS", 50)
+    topic = new_topic(embedded)
+    embedded.produce(topic, records(*range(200)))
+
+    with (
+        structlog.testing.capture_logs() as lines,
+        reading(embedded.bootstrap, topic, Listed()) as reader,
+    ):
+        reader.caught_up().result(SECONDS)
+        embedded.produce(topic, records(*range(200)))
+        reader.caught_up().result(SECONDS)
+
+    assert {(line["event"], line["of"]) for line in lines} == {("reading identity links", 200)}
+    told = [line["records"] for line in lines]
+    assert told == sorted(set(told))
+    assert told[-1] == 200
+
+
 def test_records_of_others_are_skipped_with_a_warning_that_holds_no_value(
     embedded: Broker,
 ) -> None:

@@ -80,8 +80,10 @@ class IdentityReader(threading.Thread):
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
                 "fetch.wait.max.ms": 100,
-                # A state that is far behind reads as fast as it can apply, from this much memory.
-                "queued.max.messages.kbytes": 16_384,
+                # Brokers send faster than records are taken in: what is fetched waits in memory.
+                "queued.max.messages.kbytes": 4_096,
+                "fetch.max.bytes": 4_194_304,
+                "max.partition.fetch.bytes": 262_144,
             }
         )
 
