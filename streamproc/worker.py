@@ -22,7 +22,7 @@ from streamproc.kafka.leases import Batch
 from streamproc.kafka.transport import BatchSchema, batch_producer
 from streamproc.settings import Settings
 
-__all__ = ["build_app", "run_app"]
+__all__ = ["build_app", "run_app", "settle_interpreter"]
 
 log = structlog.get_logger()
 
@@ -106,15 +106,21 @@ def _where(batch: Batch, error: Exception) -> dict[str, Any]:
     }
 
 
-def run_app(app: faust.App, flow: Flow) -> int:
-    """Run until SIGTERM, SIGINT or a failure; return the exit code."""
-    worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+def settle_interpreter() -> None:
+    """Have the interpreter stop for nobody long; to be called when the first models are there."""
     # Models and memo are a million objects that never die; going over them again and again costs
-    # half of the worker's time (242 us an event with memo warm, against 161 like this).
+    # half of the worker's time (242 us an event with memo warm, against 161 like this). All at once
+    # they take half a second, for which everything stands still: when a ruleset is made ready, too.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     sys.setswitchinterval(SWITCH_SECONDS)
+
+
+def run_app(app: faust.App, flow: Flow) -> int:
+    """Run until SIGTERM, SIGINT or a failure; return the exit code."""
+    worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+    settle_interpreter()
     worker.spinner = None  # it writes to standard output whether that is a terminal or not
     code = 0
     try:
