@@ -167,11 +167,11 @@ def _kind(was: Cover | None, becomes: Cover | None) -> Kind | None:
         return "weakened" if new_rank < rank else "strengthened"
     if was is None or becomes is None or not rank:
         return None
-    return _kind_of_options(was.decision, becomes.decision)
+    return _kind_of_options(was, becomes)
 
 
-def _kind_of_options(was: Decision, becomes: Decision) -> Kind | None:
-    one, other = was.action.operator, becomes.action.operator
+def _kind_of_options(was: Cover, becomes: Cover) -> Kind | None:
+    one, other = _done(was), _done(becomes)
     if shows_more(one, other):
         return "weakened"
     if shows_more(other, one):
@@ -182,7 +182,14 @@ def _kind_of_options(was: Decision, becomes: Decision) -> Kind | None:
         return "changed"
     # A token depends on the entity: with another one, joins with older rows are lost.
     of_entity = isinstance(one, Hash | FormatPreserve | Replace)
-    return "changed" if of_entity and was.action.entity != becomes.action.entity else None
+    entity, new_entity = was.decision.action.entity, becomes.decision.action.entity
+    return "changed" if of_entity and entity != new_entity else None
+
+
+def _done(cover: Cover) -> Operator:
+    """Return what is done: what an operator cannot read is replaced, whatever its options."""
+    operator = cover.decision.action.operator
+    return operator if cover.rank == RANKS[type(operator)] else Replace()
 
 
 def _writes_the_same(one: Operator, other: Operator) -> bool:

@@ -52,6 +52,19 @@ def test_what_leaves_more_of_a_value_protects_less(place: int) -> None:
     assert kinds("37", decided(worse, 0, 2), decided(better, 0, 2)) == {"strengthened"}
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{truncate_ip: {v4_bits: 16}}", "truncate_ip"),
+        ("{generalise: {numbers: 10}}", "{generalise: {numbers: 7}}"),
+        ("{generalise: {dates: year}}", "{generalise: {dates: month}}"),
+        ("replace", "truncate_ip"),
+    ],
+)
+def test_what_neither_can_read_is_replaced_by_both(before: str, after: str) -> None:
+    assert kinds("no number", decided(before, 0, 9), decided(after, 0, 9)) == set()
+
+
 @pytest.mark.parametrize("written", LADDER[:-1])
 @pytest.mark.parametrize("shown", ["", "keep"])
 def test_what_is_kept_is_exposed(written: str, shown: str) -> None:
@@ -75,7 +88,7 @@ def test_what_is_kept_is_exposed(written: str, shown: str) -> None:
         ("{mask: {keep_last: 4}}", "hash", "strengthened"),
         ("hash", "hash", None),
         ("keep", "", None),
-        ("truncate_ip", "replace", "changed"),  # it is no address: replaced either way
+        ("truncate_ip", "replace", None),  # it is no address: replaced either way
     ],
 )
 def test_of_a_card(before: str, after: str, kind: Kind | None) -> None:
