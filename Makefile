@@ -89,11 +89,12 @@ parity: $(READY) ## Compare findings with Presidio's on millions of made texts.
 docs: $(READY) ## Write the generated parts of the README.
 	$(BIN)/python tests/docs/reference.py
 
-bench: $(READY) ## Measure the engine beside Presidio, the worker beside plain Faust, the loader, rules, own code.
+bench: $(READY) ## Measure the engine beside Presidio, the worker beside plain Faust, the loader, rules, identities, own code.
 	$(BIN)/python tests/bench/engine.py
 	$(BIN)/python tests/bench/worker.py
 	$(BIN)/python tests/bench/loader.py
 	$(BIN)/python tests/bench/rules.py
+	$(BIN)/python tests/bench/identity.py
 	$(BIN)/python tests/bench/own_code.py
 
 soak: $(READY) ## Run 5 million events, and 300,000 texts full of new words; memory has to stay flat.
