@@ -43,6 +43,7 @@ def encodings(draw: st.DrawFn, name: str) -> str:
 def test_a_name_in_a_url_is_found_however_it_is_encoded(data: st.DataObject, name: str) -> None:
     url = "/x?n=" + data.draw(encodings(name))
     assume(any(map(str.isalpha, name)))
+    assume(not find_known("<PERSON>", [name]))  # which may stand in its place
     assume(any(find_known(part.text, [name]) for part in url_parts(url)))
     made = redacted({"properties": {"firstName": name, "url": url}}, {}, RULE)
     properties = orjson.loads(orjson.dumps(made.body["properties"]))
