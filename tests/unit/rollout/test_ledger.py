@@ -149,3 +149,40 @@ def test_a_ruleset_that_is_given_up_has_no_try() -> None:
 
     assert made.apply(Abort(id=1, attempt=0, by="publisher", reason="refused"))
     assert made.undecided == []
+
+
+def test_fences_of_a_topic_that_was_made_anew_lie_before_all_that_is_in_it() -> None:
+    made = ledger(
+        *taken_over(1, {}),
+        *of_topic("old", *taken_over(2, {0: 10})),
+        *of_topic("new", *taken_over(3, {0: 5})),
+    )
+
+    made.topic_id = "new"
+    assert [made.in_force(0, offset) for offset in (0, 4, 5)] == [2, 2, 3]
+    assert made.pieces(0, 0, 9) == [Piece(0, 5, 2), Piece(5, 9, 3)]
+
+
+@pytest.mark.parametrize(("there", "said"), [(None, "old"), ("old", None), ("old", "old")])
+def test_fences_count_where_nobody_knows_of_another_topic(
+    there: str | None, said: str | None
+) -> None:
+    made = ledger(*taken_over(1, {}), *of_topic(said, *taken_over(2, {0: 10})))
+
+    made.topic_id = there
+    assert [made.in_force(0, offset) for offset in (9, 10)] == [1, 2]
+
+
+def test_an_activation_of_another_raw_topic_is_an_outcome_nobody_waits_for_any_more() -> None:
+    made = ledger(*taken_over(1, {}), published(2), prepare(2))
+
+    assert not made.apply(activate(2, {}, topic="another.raw"))
+    assert made.undecided == []
+    assert made.latest == 1
+
+
+def of_topic(topic_id: str | None, *statements: Statement) -> list[Statement]:
+    return [
+        each.model_copy(update={"topic_id": topic_id}) if isinstance(each, Activate) else each
+        for each in statements
+    ]
