@@ -97,23 +97,25 @@ class Graph:
         new = self._note(left, of_left, right, when, moved, name)
         if of_right is not None:
             new = self._note(right, of_right, left, when, moved) or new
-        else:
+        elif new:
             self._settle_account(left)
         return Change(new=True, moved=moved) if new else UNCHANGED
 
     def forget(self, link: Link) -> Change:
-        """Leave nothing of ``link``, not even that it was taken back; return what that changed.
+        """Leave nothing of ``link``; return what that changed.
 
-        What is past a limit stays so: which links it was stated with is not known any more.
+        Of a link that was taken back, it is forgotten that it was, if ``link`` is what did; the
+        link itself is gone already. What is past a limit stays so: which links it was stated with
+        is not known any more.
         """
-        kind, left, right, *_ = link
+        kind, left, right, _, _, cut = link
         if kind == "alias":
-            return self._forget_alias(left, right)
+            return self._forget_alias(left, right, cut=cut)
         of_left, of_right = self._ends[kind]
-        found = self._drop(left, of_left.field, right)
+        found = self._drop(left, of_left.field, right, cut=cut)
         if of_right is not None:
-            found = self._drop(right, of_right.field, left) or found
-        else:
+            found = self._drop(right, of_right.field, left, cut=cut) or found
+        elif found:
             self._settle_account(left)
         return Change(new=True, moved={left}) if found else UNCHANGED
 
@@ -174,10 +176,10 @@ class Graph:
         self.nodes.put(token, node)
         return True
 
-    def _drop(self, token: Token, field: Field, other: Token) -> bool:
+    def _drop(self, token: Token, field: Field, other: Token, *, cut: bool) -> bool:
         node = self.nodes.get(token)
         held: Stated | None = getattr(node, field)
-        if not held or other not in held:
+        if not held or other not in held or (held[other] is None) is not cut:
             return False
         del held[other]
         if node.users == {} and node.devices == {}:
@@ -216,12 +218,12 @@ class Graph:
             moved = self._part(one, other)
         return Change(new=True, moved={one, other, *moved})
 
-    def _forget_alias(self, one: Token, other: Token) -> Change:
+    def _forget_alias(self, one: Token, other: Token, *, cut: bool) -> Change:
         known = self._edges.get(one, other)
-        if isinstance(known, Missing):
+        if isinstance(known, Missing) or (known is None) is not cut:
             return UNCHANGED
         self._edges.delete(one, other)
-        moved = () if known is None else self._part(one, other)
+        moved = () if cut else self._part(one, other)
         return Change(new=True, moved={one, other, *moved})
 
     def _join_since(self, one: Token, other: Token, when: Micros) -> None:

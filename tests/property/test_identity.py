@@ -42,17 +42,17 @@ def tokens(letter: str, count: int) -> list[Token]:
     return [Token(f"tok_k1_{letter}{number}") for number in range(count)]
 
 
-USERS, DEVICES, ACCOUNTS = tokens("u", 6), tokens("d", 5), tokens("z", 4)
+USERS, DEVICES, ACCOUNTS = tokens("u", 6), tokens("d", 5), tokens("z", 3)
 TRAITS = {name: tokens(name[0], 4) for name in NAMES}
 NAMED = [(name, trait) for name in NAMES for trait in TRAITS[name]]
 ENDS: dict[LinkKind, tuple[Sequence[Token], Sequence[Token]]] = {
     "identify": (DEVICES, USERS),
     "alias": (USERS, [*USERS, *DEVICES[:2]]),
-    "group": (USERS[:2] + DEVICES[:2], ACCOUNTS),
+    "group": (USERS[:2] + DEVICES[:1], ACCOUNTS),
 }
 
 moments = st.integers(0, 5).map(Micros)
-cuts = st.sampled_from([False, False, False, True])
+cuts = st.sampled_from([False] * 7 + [True])
 
 
 DISK_MEMORY = 1_048_576

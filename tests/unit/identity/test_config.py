@@ -47,8 +47,8 @@ acounts: {}
 
     assert found == [
         (
-            "identity.yaml:5:30: identifiers.traits[0].fields[0]: expected keys joined by dots, such "
-            "as context.traits.email"
+            "identity.yaml:5:30: identifiers.traits[0].fields[0]: expected keys joined by dots, "
+            "such as context.traits.email"
         ),
         (
             "identity.yaml:5:51: identifiers.traits[0].entity: no such entity; did you mean "
@@ -56,8 +56,8 @@ acounts: {}
         ),
         "identity.yaml:6:7: identifiers.traits[1].fields: is missing",
         (
-            "identity.yaml:6:14: identifiers.traits[1].name: expected small letters, digits, - and _, "
-            "a letter first"
+            "identity.yaml:6:14: identifiers.traits[1].name: expected small letters, digits, - and "
+            "_, a letter first"
         ),
         "identity.yaml:6:21: identifiers.traits[1].field: no such key; did you mean fields?",
         (

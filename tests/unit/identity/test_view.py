@@ -364,6 +364,19 @@ def test_links_that_are_forgotten_leave_nothing() -> None:
     assert view.add(link("alias", ANNA, OLD))
 
 
+@pytest.mark.parametrize("kind", ["alias", "identify", "group"])
+def test_a_link_that_was_taken_back_stays_so_when_what_stated_it_is_forgotten(
+    kind: LinkKind,
+) -> None:
+    stated = link(kind, ANNA, BEN)
+    view = view_of(stated, stated._replace(cut=True))
+
+    assert not view.forget(stated)
+    assert not view.add(stated)
+    assert view.forget(stated._replace(cut=True))
+    assert view.add(stated)
+
+
 def test_where_tokens_belong_is_told_of_all_that_hang_on_a_link() -> None:
     view = view_of(
         link("identify", PHONE, BEN), link("trait", MAIL, BEN), link("trait_device", MAIL, LAPTOP)
