@@ -54,7 +54,8 @@ def _own(ctx: click.Context) -> Path:
 def _replace(file: Path, text: str) -> None:
     from streamproc.errors import ConfigError, Problem
 
-    # A file that is cut short half-way would be a ruleset without its last rules.
+    # A file that is cut short half-way would be a ruleset without its last rules; a link stays one.
+    file = file.resolve()
     beside = file.with_name(f".{file.name}.new")
     try:
         beside.write_text(text, encoding="utf-8")

@@ -111,6 +111,16 @@ def test_fmt_writes_the_layout_once_and_keeps_comments(file: Path) -> None:
     assert [each.name for each in file.parent.iterdir()] == ["own.yaml"]
 
 
+def test_fmt_lays_out_the_file_that_a_link_leads_to(file: Path, tmp_path: Path) -> None:
+    link = tmp_path / "elsewhere" / "rules.yaml"
+    link.parent.mkdir()
+    link.symlink_to(file)
+
+    assert run("fmt", link).exit_code == 0
+    assert link.is_symlink()
+    assert file.read_text() == OWN.replace(",  PERSON", ", PERSON")
+
+
 def test_fmt_of_what_is_no_yaml_changes_nothing(file: Path) -> None:
     file.write_text("version: [")
     assert run("fmt", file).exit_code == 2
