@@ -37,6 +37,7 @@ ASK_SECONDS: Final = 5.0
 FIRST_SECONDS: Final = 1.0
 """How often a worker that waits for the first ruleset of all looks again."""
 AGAIN_SECONDS: Final = 0.5
+NOT_READ: Final = "the topic of rules could not be read to its end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +270,7 @@ class TopicRules:
                 if (outcomes := self._outcomes()) is not None:
                     await asyncio.wrap_future(outcomes)
         except TimeoutError:
-            raise RetryableError("the topic of rules could not be read to its end") from None
+            raise RetryableError(NOT_READ) from None
 
     def _outcomes(self) -> Future[None] | None:
         with self._lock:
@@ -282,7 +283,10 @@ class TopicRules:
 
     def _latest(self) -> Published | None:
         patience = self._channel.patience_seconds
-        self._reader.caught_up(patience).result(2 * patience)
+        try:
+            self._reader.caught_up(patience).result(2 * patience)
+        except TimeoutError:
+            raise RetryableError(NOT_READ) from None
         with self._lock:
             latest = self._ledger.latest
             return None if latest is None else self._published_as(latest)
