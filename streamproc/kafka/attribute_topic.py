@@ -50,6 +50,22 @@ class TopicWriter:
         self._producer = Producer(producer_config(settings.kafka.brokers, "attributes", timeout))
         self._failed: str | None = None
 
+    def check(self) -> None:
+        """See that the brokers have the topics.
+
+        Raises:
+            RetryableError: They have not, or cannot be reached.
+        """
+        try:
+            # Of all topics: asked for one, a broker may make it, and make it one that forgets.
+            there = self._producer.list_topics(timeout=ASK_SECONDS).topics
+        except KafkaException as error:
+            told = f"brokers cannot be reached ({error.args[0].name()})"
+            raise RetryableError(told) from None
+        for topic in (self._topics.attributes, self._topics.links):
+            if topic not in there:
+                raise RetryableError(f"{topic} is missing, run `streamproc topics apply`")
+
     def records(self, records: Iterable[AttributeRecord]) -> None:
         """Send ``records``, those of one id in their order."""
         for record in records:
@@ -105,8 +121,13 @@ class TopicWriter:
 
 @contextmanager
 def attribute_writer(settings: Settings) -> Iterator[TopicWriter]:
-    """Yield a writer; what it was given and is not flushed goes where an error ends the block."""
+    """Yield a writer; what it was given and is not flushed goes where an error ends the block.
+
+    Raises:
+        RetryableError: The brokers cannot be reached, or do not have the topics.
+    """
     writer = TopicWriter(settings)
+    writer.check()
     try:
         yield writer
     except BaseException:

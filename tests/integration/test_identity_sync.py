@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import adbc_driver_postgresql.dbapi as driver
 import pytest
 from brokers import Broker
 from crm import Crm, contents, known, known_users, settings_for, tokens, variables
@@ -219,6 +220,26 @@ def sync(settings: Settings, *arguments: str) -> dict[str, Any]:
         process.close()
         totals: dict[str, Any] = json.loads(process.lines[-1])
         return totals
+
+
+def test_a_sync_goes_on_over_a_database_that_is_away(crm: Crm, settings: Settings) -> None:
+    crm.add_contacts(1, 10)
+    command = ["-m", "streamproc", "identity", "sync", "--source", "crm", "--every", "0.2"]
+    allow = "ALTER DATABASE postgres ALLOW_CONNECTIONS {}"
+    with (
+        driver.connect(crm.url.replace("/postgres?", "/template1?"), autocommit=True) as open_,
+        open_.cursor() as cursor,
+        running(command, variables(settings)) as process,
+    ):
+        process.wait_for("attributes synced")
+        cursor.execute(allow.format("false"))
+        try:
+            process.wait_for("attributes were not synced, trying again")
+        finally:
+            cursor.execute(allow.format("true"))
+        crm.execute("UPDATE contact SET plan__c = 'new', systemmodstamp = '2026-05-01'")
+        wait_until(lambda: known_users(settings) == crm.users(), 60)
+    assert "postgresql://" not in process.output()
 
 
 @pytest.mark.kafka

@@ -120,7 +120,8 @@ def test_a_loaded_row_has_the_schemas_fields_in_its_order() -> None:
 
 
 def test_every_field_of_every_schema_is_documented() -> None:
-    for name in ("row", "dead_letter", "link", "deletion"):
+    names = ("row", "dead_letter", "link", "deletion", "attributes", "attributes_cursor")
+    for name in names:
         schema = json.loads(shipped(f"schemas/{name}.avsc").read_text(encoding="utf-8"))
         assert all(field["doc"] for field in schema["fields"])
 
