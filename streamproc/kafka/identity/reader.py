@@ -200,6 +200,8 @@ class IdentityReader(threading.Thread):
                 assert offset is not None
                 self._move(place, offset)
                 self._at_end.add(place)
+            else:
+                log.warning("identity topic cannot be read", topic=topic, code=error.name())
             return None
         assert offset is not None
         self._move(place, offset + 1)
