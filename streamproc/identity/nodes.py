@@ -137,6 +137,10 @@ class Hot(Generic[KeyT, ValueT]):
         self.young: dict[KeyT, ValueT] = {}
         self._old: dict[KeyT, ValueT] = {}
 
+    def __len__(self) -> int:
+        """Return how many are kept."""
+        return len(self.young) + len(self._old)
+
     def older(self, key: KeyT) -> ValueT | None:
         """Return what is not in ``young``, and have it there from now on."""
         found = self._old.pop(key, None)

@@ -114,7 +114,7 @@ class View:
 
     def _ask_again(self, link: Link, change: Change = UNCHANGED) -> None:
         """Have the business asked anew about the persons of ``link``, and of who moved."""
-        if self._business is not None:
+        if self._told:  # nothing while a state is made anew, which this would take a third longer
             for token in (link.left, link.right, *change.moved):
                 self._told.pop(token)
                 self._told.pop(self._get(token).person or token)
