@@ -269,7 +269,7 @@ class Assembly:
         if self._code is None or not self._code.of(phase):
             return None
         asked = self._settings.transform
-        limits = TransformLimits(asked.seconds, asked.memory_bytes)
+        limits = TransformLimits(asked.batch_seconds, asked.memory_bytes)
         return Transformer(self._code, phase, limits, show_log=show_log)
 
     def _detector(self, ruleset: Ruleset) -> Detector:

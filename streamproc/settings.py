@@ -157,7 +157,7 @@ class TransformSettings(Section):
 
     directory: Path | None = None
     """Folder of transformations, the users' own code; without it there are none."""
-    seconds: Seconds = 5
+    batch_seconds: Seconds = 5
     """How long they may take for a batch; an event that takes longer is dead-lettered."""
     memory_bytes: Annotated[int, Field(ge=134_217_728)] = 536_870_912
     """Most memory of the process that transformations run in."""

@@ -38,7 +38,7 @@ def check(ctx: click.Context, folder: Path | None, *, as_json: bool) -> None:
     code = load_transformations(settings)
     assert code is not None
     refuse_unallowed(code, load_rules(settings))
-    limits = Limits(settings.transform.seconds, settings.transform.memory_bytes)
+    limits = Limits(settings.transform.batch_seconds, settings.transform.memory_bytes)
     for phase in get_args(Phase):
         if code.of(phase):
             Process(code, phase, limits).close()
