@@ -91,7 +91,7 @@ def test_a_lake_loses_and_doubles_nothing_wherever_a_loader_fails(tmp_path: Path
 
 @pytest.mark.timeout(HOURS)
 def test_snowflake_loses_and_doubles_nothing_wherever_a_loader_fails(tmp_path: Path) -> None:
-    assert tried(tmp_path, "snowflake", 8, snowflake) > 200
+    assert tried(tmp_path, "snowflake", 4, snowflake) > 200
 
 
 @pytest.mark.timeout(HOURS)

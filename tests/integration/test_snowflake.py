@@ -21,9 +21,17 @@ from streamproc.events import Json, Micros
 from streamproc.settings import LoaderSettings, Settings
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import AddColumns, Change, CreateTable, Widen
-from streamproc.warehouse.sink import OffsetsMovedError, Place, Position, SchemaMovedError
+from streamproc.warehouse.sink import (
+    Advance,
+    OffsetsMovedError,
+    Place,
+    Position,
+    SchemaMovedError,
+    Together,
+)
 from streamproc.warehouse.sinks import snowflake_stage
 from streamproc.warehouse.sinks.snowflake import SnowflakeSink, open_snowflake
+from streamproc.warehouse.sql.statements import Statement
 from streamproc.warehouse.standard import EVERY, TRACK
 
 DATABASES = count(1)
@@ -69,6 +77,33 @@ def sink(server: SnowflakeServer, database: str) -> Iterator[SnowflakeSink]:
 
 
 # Rows and offsets
+
+
+def test_who_looks_has_nothing_made(server: SnowflakeServer, database: str) -> None:
+    loader = LoaderSettings(sink="snowflake")
+    looking = open_snowflake(Settings(loader=loader, snowflake=server.settings(database)), "look")
+    assert (looking.offsets(), looking.schema(), looking.counts()) == ({}, {}, {})
+    assert (looking.loads(NOW), looking.together(["u"])) == ([], [])
+    looking.close()
+    assert {sql.split()[0] for sql in server.statements()} == {"SELECT"}
+
+
+def test_offsets_of_an_earlier_release_go_on_without_an_id(
+    server: SnowflakeServer, database: str
+) -> None:
+    place = Place(TOPIC, 0)
+    with opened(server, database) as sink:
+        load(sink, [Event("a", user_id="u", anonymous_id="d")], moved={0: (0, 3)})
+        sink.run(Statement("drop", 'ALTER TABLE "STREAMPROC_OFFSETS" DROP COLUMN "TOPIC_ID"'))
+    with opened(server, database) as sink:
+        assert sink.offsets() == {place: Position(3)}
+        server.arm()
+        sink.load(batch(advances={place: Advance(Position(3), Position(4, "known"))}))
+        assert len([sql for sql in server.statements() if '"NEXT_OFFSET" + 1' in sql]) == 1
+        assert sink.offsets() == {place: Position(4, "known")}
+        with pytest.raises(OffsetsMovedError):
+            sink.load(batch(advances={place: Advance(Position(4, "other"), Position(9))}))
+        assert sink.together(["d"]) == [Together("u", "d", None, NOW, 1)]
 
 
 def test_an_event_is_in_its_tables_and_the_ledger_after_a_load(
