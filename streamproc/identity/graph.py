@@ -168,6 +168,7 @@ class Graph:
             moved.update(held)
             setattr(node, end.field, None)
             self._count(end.counted, 1)
+            log.warning("a token was stated with too many others", token=token, kind=end.counted)
         elif held:
             held[other] = when
         else:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -90,9 +91,13 @@ def test_a_device_of_more_users_than_the_limit_is_shared_for_good() -> None:
     cuts = [each._replace(cut=True) for each in links[1:]]
 
     assert who(view_of(*links[:2], cuts[0], users_per_device=2), of(anonymous=PHONE)) == ANNA
-    view = view_of(*links, *cuts, users_per_device=2)
+    with capture_logs() as logs:
+        view = view_of(*links, *cuts, *links, users_per_device=2)
     assert who(view, of(anonymous=PHONE)) == PHONE
     assert view.graph.counts == {"devices_shared": 1}
+    assert [(each["log_level"], each["token"], each["kind"]) for each in logs] == [
+        ("warning", PHONE, "devices_shared")
+    ]
 
 
 def test_a_user_id_of_more_devices_than_the_limit_says_nothing_of_any() -> None:
@@ -186,6 +191,17 @@ def test_who_was_quarantined_is_a_person_again_once_too_much_is_cut() -> None:
 
     assert [who(view, of(user=user)) for user in (ANNA, BEN, OLD)] == [ANNA, ANNA, OLD]
     assert view.graph.counts == {"ids_quarantined": 0}
+
+
+def test_what_is_left_of_a_quarantined_person_is_quarantined_while_it_is_too_much() -> None:
+    ids = [Token(f"tok_k1_{letter}") for letter in "abcdef"]
+    links = [link("alias", one, other) for one, other in pairwise(ids)]
+    view = view_of(*links, links[1]._replace(cut=True), ids_per_person=2)
+
+    assert [who(view, of(user=user)) for user in ids] == [ids[0], ids[0], *ids[2:]]
+    assert view.graph.counts == {"ids_quarantined": 4}
+    view.add(links[3]._replace(cut=True))
+    assert [who(view, of(user=user)) for user in ids[2:]] == [ids[2], ids[2], ids[4], ids[4]]
 
 
 # -- traits ---------------------------------------------------------------------------------------
