@@ -72,6 +72,11 @@ export:
     table: score__c
     external_id: identity__c
     columns: {score__c: score, plan__c: plan}
+  seats:
+    table: seats__c
+    external_id: account__c
+    about: account
+    columns: {seats__c: seats}
 """
 
 TABLES = """
@@ -88,7 +93,8 @@ CREATE TABLE account (
 CREATE TABLE score__c (
     id serial, sfid varchar(18), identity__c varchar(255) UNIQUE, score__c double precision,
     plan__c varchar(255)
-)
+);
+CREATE TABLE seats__c (account__c varchar(255) UNIQUE, seats__c double precision)
 """
 
 CONTACTS = """

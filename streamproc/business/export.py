@@ -86,12 +86,10 @@ def accounts(settings: Settings, export: Export, config: IdentityConfig) -> Iter
         RetryableError: The topic could not be read.
     """
     known = Attributes(MemoryStore(), [*config.sources], config.attributes)
-    found: dict[Token, None] = {}
     for record in _records(settings):
         if record.deleted or all(name == ACCOUNT for name, _ in record.joins):
             known.apply(record)
-            found |= dict.fromkeys(token for _, token in record.joins)
-    for token in found:
+    for token in dict.fromkeys(token for each in known.records() for _, token in each.joins):
         told = known.known_of((), token).attributes
         yield Row(token, tuple(told.get(name) for name in export.columns.values()))
 

@@ -102,6 +102,25 @@ def test_what_is_known_no_more_is_emptied_and_other_columns_stay(
     }
 
 
+def test_an_account_has_a_row_of_its_own(crm: Crm, settings: Settings) -> None:
+    crm.add_contacts(1, 2)
+    crm.execute(
+        "INSERT INTO account (sfid, systemmodstamp, seats__c)"
+        " VALUES ('001000000000000001', '2026-01-01', 25), ('001000000000000007', '2026-01-01', 7)"
+    )
+    command(settings, "sync", "--source", "crm")
+
+    told = command(settings, "export", "seats", "--dry-run")
+    assert "seats: 2 identities, 2 rows would be made, 0 would be changed." in told
+    command(settings, "export", "seats")
+
+    of = tokens().of_named
+    assert dict(crm.query("SELECT account__c, seats__c FROM seats__c")) == {
+        of("account", "001000000000000001"): 25.0,
+        of("account", "001000000000000007"): 7.0,
+    }
+
+
 def test_a_table_that_does_not_fit_is_told_without_a_value(
     crm: Crm, settings: Settings, tmp_path: Path
 ) -> None:

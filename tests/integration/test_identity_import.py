@@ -168,6 +168,19 @@ def test_files_that_cannot_be_used_are_told(settings: Settings, tmp_path: Path) 
     assert "sources.fil: no such source; did you mean file?" in done.output
 
 
+def test_topics_that_are_not_there_are_told_before_anything_is_written(
+    settings: Settings, embedded: Broker, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(CSV)
+    elsewhere = settings.model_copy(update={"topics": embedded.names()})
+
+    done = identity(elsewhere, "import", str(file), "--source", "file")
+
+    assert done.exit_code == 1
+    assert "attributes is missing, run `streamproc topics apply`" in done.output
+
+
 def test_scores_come_back_by_the_identities_that_the_warehouse_has(
     settings: Settings, tmp_path: Path
 ) -> None:
