@@ -52,7 +52,6 @@ RECORD_BYTES: Final = 8 * 1_024 * 1_024
 MISSING: Final = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_TOPIC,
-    KafkaError._UNKNOWN_PARTITION,
 }
 AWAY: Final = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT}
 SHORTER: Final = "is shorter than it was: it was made anew, or has lost records"
@@ -208,13 +207,25 @@ class LogReader(threading.Thread):
 
     def _ask_again(self, questions: list[_Question], cause: KafkaError) -> None:
         now = time.monotonic()
+        if given_up := [each for each in questions if now >= each.until]:
+            told = why_unknown(self._place.topic, "end", self._cause(cause))
+            for each in given_up:
+                each.future.set_exception(RetryableError(told))
         for each in questions:
             if now < each.until:
                 self._questions.put(each)
-            else:
-                told = why_unknown(self._place.topic, "end", cause)
-                each.future.set_exception(RetryableError(told))
         self._stop_requested.wait(POLL_SECONDS)
+
+    def _cause(self, said: KafkaError) -> KafkaError:
+        """Return why the client knows no partition: there is no topic, or no broker to ask."""
+        if said.code() != KafkaError._UNKNOWN_PARTITION:
+            return said
+        topic = self._place.topic
+        try:
+            found = self._asker.list_topics(topic, timeout=ASK_SECONDS).topics[topic].error
+        except KafkaException as error:
+            found = error.args[0]
+        return found or said
 
 
 class _Question(NamedTuple):

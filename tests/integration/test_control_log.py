@@ -88,6 +88,16 @@ def test_what_ends_a_transaction_takes_an_offset_and_holds_nobody_up(kafka: Brok
     reader.stop(SECONDS)
 
 
+@pytest.mark.kafka
+def test_a_topic_that_is_missing_is_said_to_be(kafka: Broker) -> None:
+    reader = LogReader(kafka.bootstrap, "nowhere", lambda _: None)
+    reader.start()
+
+    with pytest.raises(RetryableError, match="there is no topic nowhere"):
+        reader.caught_up(0.5).result(2 * SECONDS)
+    reader.stop(SECONDS)
+
+
 def test_a_broker_that_is_away_is_waited_for_no_longer_than_asked() -> None:
     with EmbeddedBroker() as cluster:
         cluster.make(["log"])
