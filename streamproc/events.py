@@ -172,8 +172,8 @@ class Subject(NamedTuple):
 
     While keys overlap, ``users_before`` and ``anonymous_before`` are the tokens of the same ids
     that were made with the keys before. ``traits`` are what else names a person, such as an e-mail
-    address, by the names that the identity configuration gives them; ``group`` is the account of a
-    group event.
+    address, by the names that the identity configuration gives them; of each the token made with
+    the active key is the first. ``group`` is the account that the event names.
     """
 
     user: Token | None

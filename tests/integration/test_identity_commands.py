@@ -15,7 +15,7 @@ from streamproc.audit import verify
 from streamproc.events import Link, Micros
 from streamproc.identity.links import alias
 from streamproc.kafka.attribute_topic import attribute_writer
-from streamproc.redact import KeyRing, Tokens
+from streamproc.redact import KeyRing, Tokens, write_key_ring
 from streamproc.settings import KafkaSettings, Settings
 
 TOKENS = Tokens(KeyRing("k1", {"k1": TEST_KEY}))
@@ -111,6 +111,32 @@ def test_over_whom_two_are_one_person_is_told_where_they_cannot_be_taken_apart(d
     done = desk.run("unmerge", BEN, PHONE, "--reason", "ticket 13")
     assert done.returncode == 1
     assert f"they are one person over {ANNA}".encode() in done.stderr
+
+
+def test_while_keys_overlap_two_are_taken_apart_under_all_of_them(
+    desk: Desk, tmp_path: Path
+) -> None:
+    ring = KeyRing("k1", {"k1": TEST_KEY}).rotated("k2", bytes(32))
+    (tmp_path / "keyring.json").write_text(write_key_ring("k2", ring.secrets, ["k1"]))
+    new = Tokens(ring)
+    links = [
+        alias(each.of_identifier("ben-18"), each.of_identifier("kim-19"), AT)
+        for each in (TOKENS, new)
+    ]
+    desk.state(
+        *links,
+        *(
+            alias(TOKENS.of_identifier(name), new.of_identifier(name), AT)
+            for name in ("ben-18", "kim-19")
+        ),
+    )
+
+    done = desk.told("unmerge", "user=ben-18", "user=kim-19", "--reason", "ticket 14")
+    assert len(done["links"]) == 2
+    identities = {
+        desk.told("show", f"user={name}")["identity"]["id"] for name in ("ben-18", "kim-19")
+    }
+    assert len(identities) == 2
 
 
 def test_what_is_past_a_limit_is_counted(desk: Desk) -> None:

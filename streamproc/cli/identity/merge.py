@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 import click
@@ -65,17 +66,19 @@ def unmerge(ctx: click.Context, one: str, other: str, reason: str, *, as_json: b
     """Take back every link between two ids, or an id and a trait, for good.
 
     They are named as for `identity show`. Written to the audit log before it counts; events that
-    state the links again change nothing. Exits with 1 where there is no link between the two
-    themselves: over which ids they are one person is told then.
+    state the links again change nothing, until the keys are rotated: then the ids have new tokens.
+    Exits with 1 where there is no link between the two themselves: over which ids they are one
+    person is told then.
     """
     from streamproc.identity.profile import cuts_between, path_between
 
     settings = settings_of(ctx).settings
     named = (tokens_of(settings, one), tokens_of(settings, other))
     with known(settings) as view:
-        first, second = (known_token(view, each) for each in named)
-        cuts = cuts_between(view.graph, first, second)
-        path = path_between(view.graph, first, second)
+        # While keys overlap each of them has a token of every key, and links of each.
+        pairs = list(product(*named))
+        cuts = [cut for pair in pairs for cut in cuts_between(view.graph, *pair)]
+        path = path_between(view.graph, *(known_token(view, each) for each in named))
     refused = None
     if not cuts:
         refused = "there is no link between the two"
