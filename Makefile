@@ -73,7 +73,7 @@ downstream: venvs ## dbt, Airflow, LookML and a Singer tap with streamproc.
 	STREAMPROC_TEST_REQUIRE_DBT=1 STREAMPROC_TEST_REQUIRE_AIRFLOW=1 STREAMPROC_TEST_REQUIRE_SINGER=1 \
 		$(PYTEST) loadfile tests/downstream
 
-faults: $(READY) ## The long fault tests: a worker killed ten times, loaders at every point they pass.
+faults: $(READY) ## The long fault tests: a worker killed ten times, people told apart, loaders at every point they pass.
 	STREAMPROC_TEST_FAULT_EVENTS=50000 STREAMPROC_TEST_FAULT_KILLS=10 \
 		$(BIN)/pytest -s tests/faults/test_worker.py -k kills
 	STREAMPROC_TEST_FAULT_PEOPLE=20000 $(BIN)/pytest -s tests/faults/test_identity.py
