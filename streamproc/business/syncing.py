@@ -44,6 +44,8 @@ class Pass:
         full: Whether to look for rows that are gone, too: all ids of the tables are read, and all
             of the topic.
         emptied: Whether more than half of a table's records may be found gone.
+        again: Whether to read all rows, whenever they were modified: by other rules, or another
+            configuration, they become other records.
         tell: Is told how many rows were read, some at a time.
     """
 
@@ -52,6 +54,7 @@ class Pass:
     now: Micros
     full: bool
     emptied: bool
+    again: bool
     tell: Callable[[int], object]
 
 
@@ -89,6 +92,8 @@ class TableSync:
             raise
 
     def _run(self, given: Pass) -> None:
+        if given.again:
+            self._sent.clear()
         if self._cursors is None:
             self._cursors = read_cursors(self._settings, self._name, given.makers)
         with connected(self._settings) as connection:
@@ -104,7 +109,7 @@ class TableSync:
         kind, load = maker.place.object, Load(given.writer, given.now, given.tell)
         cursor = self._cursors.get(kind)
         overlap = self._source.overlap_seconds * SECOND
-        since = None if cursor is None else Micros(cursor - overlap)
+        since = None if cursor is None or given.again else Micros(cursor - overlap)
         for page in read_pages(connection, maker.place, since):
             for batch in batches(self._fresh(maker, page), BATCH_ROWS):
                 write(maker, batch, load)

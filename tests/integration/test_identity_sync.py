@@ -58,10 +58,12 @@ class Syncing:
         self._places = {kind: Place(name, kind, said) for kind, said in source.objects.items()}
         self._sync = TableSync(settings, name, source)
 
-    def run(self, *, full: bool = False, emptied: bool = False) -> dict[str, RecordMaker]:
+    def run(
+        self, *, full: bool = False, emptied: bool = False, again: bool = False
+    ) -> dict[str, RecordMaker]:
         makers = self._makers.of(self._places)
         with attribute_writer(self._settings) as writer:
-            self._sync.run(Pass(makers, writer, NOW, full, emptied, lambda _rows: None))
+            self._sync.run(Pass(makers, writer, NOW, full, emptied, again, lambda _rows: None))
         return makers
 
 
@@ -84,6 +86,15 @@ def test_a_pass_takes_what_was_modified_since_the_last_and_deletions(
     assert (again.rows, again.records, again.deleted) == (16, 11, 5)
     assert from_the_topic.rows == 16  # only the overlap, by the cursor on the topic
     assert known_users(settings) == crm.users()
+
+
+def test_all_rows_are_read_again_on_demand(crm: Crm, settings: Settings) -> None:
+    crm.add_contacts(1, 6_000)
+    sync = Syncing(settings)
+    sync.run()
+
+    assert sync.run()["contact"].totals.rows == 0  # those of the overlap were sent as they are
+    assert sync.run(again=True)["contact"].totals.rows == 6_000
 
 
 def test_rows_that_are_committed_late_are_found_within_the_overlap(

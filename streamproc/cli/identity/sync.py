@@ -40,6 +40,11 @@ FULL_SECONDS = 86_400.0
     help="Look for rows that are gone without a trace, too; with --every, once a day.",
 )
 @click.option("--emptied", is_flag=True, help="With --full: more than half may be gone.")
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Read all rows: after a change of the rules or of the configuration.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as a JSON object.")
 @click.pass_context
 def sync(
@@ -50,6 +55,7 @@ def sync(
     every: float | None,
     full: bool,
     emptied: bool,
+    again: bool,
     as_json: bool,
 ) -> None:
     """Keep what the business knows up to date: Heroku Connect's tables, or a Singer tap.
@@ -61,32 +67,41 @@ def sync(
     """
     from streamproc.telemetry import configure
 
-    if singer and (every is not None or full or emptied):
+    if singer and (every is not None or full or emptied or again):
         raise click.UsageError("--singer goes with --source and --json alone")
     settings = settings_of(ctx).settings
     configure(settings.log)
     if singer:
         _sync_singer(settings, source, as_json=as_json)
     else:
-        _sync_tables(settings, source, Passes(every, full=full, emptied=emptied), as_json=as_json)
+        asked = Asked(full=full, emptied=emptied, again=again)
+        _sync_tables(settings, source, Passes(every, asked), as_json=as_json)
+
+
+class Asked(NamedTuple):
+    """What a pass is to do beside what it does anyway."""
+
+    full: bool
+    emptied: bool
+    again: bool
 
 
 class Passes:
-    """How often tables are read, and when all of their ids are."""
+    """How often tables are read, and when all of their rows or ids are."""
 
-    def __init__(self, every: float | None, *, full: bool, emptied: bool) -> None:
+    def __init__(self, every: float | None, asked: Asked) -> None:
         self.every = every
-        self.emptied = emptied
-        self._full = full
+        self._asked = asked
         self._full_at = -FULL_SECONDS
 
-    def is_full(self, now: float) -> bool:
-        """Return whether a pass that begins now is to look for rows that are gone."""
-        return self._full and now - self._full_at >= FULL_SECONDS
+    def next(self, now: float) -> Asked:
+        """Return what a pass that begins now is to do."""
+        return self._asked._replace(full=self._asked.full and now - self._full_at >= FULL_SECONDS)
 
-    def done(self, began: float, *, full: bool) -> None:
+    def done(self, began: float, asked: Asked) -> None:
         """Take note of a pass that has ended well."""
-        if full:
+        self._asked = self._asked._replace(again=False)
+        if asked.full:
             self._full_at = began
 
 
@@ -101,23 +116,16 @@ def _sync_tables(settings: Settings, source: str | None, passes: Passes, *, as_j
 
     def run() -> dict[str, RecordMaker]:
         began = time.monotonic()
-        full = passes.is_full(began)
+        asked = passes.next(began)
         ready = makers.of(places)
-        _pass(settings, sync_, ready, Asked(full=full, emptied=passes.emptied))
-        passes.done(began, full=full)
+        _pass(settings, sync_, ready, asked)
+        passes.done(began, asked)
         return ready
 
     if passes.every is not None:
         _follow(run, passes.every)
     done = patiently(run, lambda told: click.echo(told, err=True))
     _tell({kind: maker.totals for kind, maker in done.items()}, as_json=as_json)
-
-
-class Asked(NamedTuple):
-    """What a pass is to do beside what it does anyway."""
-
-    full: bool
-    emptied: bool
 
 
 def _pass(
@@ -130,9 +138,7 @@ def _pass(
 
     now = Micros(time.time_ns() // 1_000)
     with attribute_writer(settings) as writer, progress_of(None) as advance:
-        sync_.run(
-            Pass(makers, writer, now, asked.full, asked.emptied, lambda rows: advance(rows, 0))
-        )
+        sync_.run(Pass(makers, writer, now, *asked, lambda rows: advance(rows, 0)))
 
 
 def _follow(run: Callable[[], Mapping[str, RecordMaker]], every: float) -> NoReturn:
