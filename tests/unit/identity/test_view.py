@@ -207,8 +207,11 @@ def test_what_is_left_of_a_quarantined_person_is_quarantined_while_it_is_too_muc
 # -- traits ---------------------------------------------------------------------------------------
 
 
-def test_a_trait_of_one_person_tells_whose_a_device_is() -> None:
-    view = view_of(link("trait", MAIL, ANNA, 5), link("trait_device", MAIL, PHONE, 3))
+@pytest.mark.parametrize(("known", "given"), [(5, 3), (3, 5)])
+def test_a_trait_of_one_person_tells_whose_a_device_is_since_both_were_said(
+    known: int, given: int
+) -> None:
+    view = view_of(link("trait", MAIL, ANNA, known), link("trait_device", MAIL, PHONE, given))
 
     assert view.resolve(of(anonymous=PHONE)) == Identity(ANNA, by="trait", since=Micros(5))
 
