@@ -89,8 +89,8 @@ class Makers:
             # Not what is for events alone: a plan of them, what is read out of them, own code.
             self._parts = replace(parts, plan=None, enricher=None, before=None, after=None)
             self._ruleset = ruleset.fingerprint
-        found = self._parts
+        found, raw = self._parts, self._settings.topics.raw
         return {
-            name: RecordMaker(place, self._config, found, self._tokens)
+            name: RecordMaker(place, self._config, found, self._tokens, raw)
             for name, place in places.items()
         }

@@ -93,7 +93,9 @@ class RecordMaker:
         totals: What became of the rows so far.
     """
 
-    def __init__(self, place: Place, config: IdentityConfig, parts: Parts, tokens: Tokens) -> None:
+    def __init__(
+        self, place: Place, config: IdentityConfig, parts: Parts, tokens: Tokens, topic: str
+    ) -> None:
         """Keep the parts.
 
         Args:
@@ -102,11 +104,13 @@ class RecordMaker:
             parts: Of a pipeline of the rules in force, without a tracking plan or whatever else
                 is for events alone.
             tokens: Of the key ring in force.
+            topic: That of raw events: rules that are for its events are for records too.
         """
         self.place = place
         self._config = config
         self._parts = parts
         self._tokens = tokens
+        self._topic = topic
         self._traits = {trait.name: trait.fields[0] for trait in config.identifiers.traits}
         self.totals = Totals()
 
@@ -130,12 +134,11 @@ class RecordMaker:
         """
         drafts = [draft for row in rows if (draft := self._draft(row, now)) is not None]
         pending = [draft for draft in drafts if draft.event]
-        origin = self.place.source
         # A view of its own for each batch: what the rows link is not asked for here.
         result = Pipeline(replace(self._parts, view=View())).run(
             [
                 Record(
-                    Origin(origin, 0, draft.line),
+                    Origin(self._topic, 0, draft.line),
                     None,
                     orjson.dumps(draft.event),
                     draft.record.modified_at,

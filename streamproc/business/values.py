@@ -46,9 +46,14 @@ def to_attribute(value: Any, kind: Kind) -> Json:
 
 def identifier(value: Any) -> str | None:
     """Return an id as the text that events would have it as; None for what is none."""
-    if isinstance(value, bool | float | bytes | list | dict | tuple):
+    if value is None or isinstance(value, bool | float | bytes | list | dict | tuple):
         return None
-    return str(value).strip() or None if value is not None else None
+    text = str(value).strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # halves of a surrogate pair are no text
+        return None
+    return text or None
 
 
 def is_true(value: Any) -> bool:

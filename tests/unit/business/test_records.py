@@ -27,6 +27,7 @@ operators: {default: hash}
 rules:
   - {name: emails, fields: ["**.email"], entity: EMAIL_ADDRESS, operator: hash}
   - {name: regions, fields: [traits.region], entity: ADDRESS, operator: drop}
+  - {name: raw, topics: [events.raw], fields: [traits.segment], entity: USER_NAME, operator: hash}
   - name: tests
     fields: [traits.plan]
     when: {path: traits.plan, equals: test}
@@ -42,6 +43,7 @@ attributes:
   plan: string
   region: string
   seats: integer
+  segment: string
   owner: {type: string, personal: refuse}
 sources:
   crm:
@@ -51,7 +53,7 @@ sources:
         modified_at: at
         deleted: gone
         joins: {user_id: user, email: email, account: account}
-        attributes: {plan: plan, region: region, seats: seats, owner: owner}
+        attributes: {plan: plan, region: region, seats: seats, owner: owner, segment: segment}
       account: {joins: {account: id}, attributes: {seats: seats}}
 """
 
@@ -132,14 +134,16 @@ def test_personal_values_come_out_as_the_rules_say_or_not_at_all(business: Busin
     maker = business.maker()
     written = {"plan": "ask jane@example.com", "owner": "jane@example.com", "region": "north"}
 
-    record = only(maker, user="u-1", seats="12", **written)
+    record = only(maker, user="u-1", seats="12", segment=" gold", **written)
 
     token = business.tokens.of_value("EMAIL_ADDRESS", "jane@example.com")
-    assert record.attributes == {"plan": f"ask {token}", "seats": 12}
+    segment = business.tokens.of_value("USER_NAME", "gold")
+    assert record.attributes == {"plan": f"ask {token}", "seats": 12, "segment": segment}
     assert maker.totals.attributes == {
         "plan": {"redacted": 1},
         "owner": {"refused": 1},
         "region": {"refused": 1},
+        "segment": {"redacted": 1},
         "seats": {"told": 1},
     }
 

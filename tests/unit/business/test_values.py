@@ -78,7 +78,7 @@ def test_what_is_not_of_the_type_is_refused_without_being_quoted(value: Any, kin
 
 def test_ids_are_texts_and_whole_numbers() -> None:
     assert [identifier(value) for value in (" a ", 7, "", None)] == ["a", "7", None, None]
-    assert [identifier(value) for value in (True, 1.5, b"x", [1])] == [None] * 4
+    assert [identifier(value) for value in (True, 1.5, b"x", [1], "\ud800")] == [None] * 5
 
 
 def test_only_a_clear_yes_deletes() -> None:
