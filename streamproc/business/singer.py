@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeGuard
 
 import orjson
 
@@ -149,10 +149,10 @@ class SingerLoad:
         if stream not in self._makers:
             self.totals.elsewhere[stream] += 1
             return True
-        if not isinstance(version, int):
-            version = None
-        else:
+        if _is_version(version):
             self._copied.add((stream, version))
+        else:
+            version = None
         row = SourceRow(number, record, version)
         rows = self._waiting.setdefault(stream, [])
         rows.append(row)
@@ -172,7 +172,7 @@ class SingerLoad:
 
     def _take_version(self, message: Mapping[str, Any]) -> bool:
         stream, version = message.get("stream"), message.get("version")
-        if not isinstance(stream, str) or not isinstance(version, int):
+        if not isinstance(stream, str) or not _is_version(version):
             return False
         if stream not in self._makers:
             return True
@@ -224,3 +224,7 @@ def _message(line: bytes | None) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def _is_version(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and abs(value) < 2**63  # what Avro's longs and SQLite hold

@@ -215,7 +215,7 @@ def test_states_are_passed_on_when_their_records_are_durable(settings: Settings)
         SCHEMA,
         record(1),
         {"type": "STATE", "value": {"at": 1}},
-        record(2),
+        record(2, version=2**64 - 1),
         {"type": "RECORD", "stream": "other", "record": {}},
         {"type": "STATE", "value": {"at": 2}},
     )
