@@ -28,7 +28,14 @@ def worker(ctx: click.Context) -> None:
     keys generate`) and the topics (`streamproc topics apply`).
     """
     from streamproc import telemetry
-    from streamproc.assemble import load_identity_config, load_key_ring, load_rules, nobody_of
+    from streamproc.assemble import (
+        load_identity_config,
+        load_key_ring,
+        load_plan,
+        load_rules,
+        load_transformations,
+        nobody_of,
+    )
     from streamproc.kafka.identity.start import following_identity
     from streamproc.kafka.registry import wait_for_row_codec
     from streamproc.kafka.topics import wait_for_topics
@@ -37,8 +44,11 @@ def worker(ctx: click.Context) -> None:
     telemetry.configure(settings.log)
     ring = load_key_ring(settings)
     config = load_identity_config(settings)
+    # What is wrong with files is told before brokers are waited for.
+    load_plan(settings)
+    load_transformations(settings)
     if settings.rules.follow == "folder":
-        load_rules(settings)  # what is wrong with them is told before brokers are waited for
+        load_rules(settings)
     wait_for_topics(settings)
     rows = wait_for_row_codec(settings.registry, settings.topics.load)
     with following_identity(settings, config, nobody_of(config, ring)) as identity:
