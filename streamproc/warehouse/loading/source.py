@@ -20,9 +20,9 @@ from streamproc.decode.times import MAX_MICROS, MIN_MICROS
 from streamproc.errors import RetryableError
 from streamproc.events import Micros, Origin, Record
 from streamproc.kafka.clients import client_config
+from streamproc.kafka.topic_ids import TopicIds, TopicWatch
 from streamproc.settings import Settings
 from streamproc.warehouse.loading.start import first_positions, partitions_of
-from streamproc.warehouse.loading.topic_ids import TopicIds
 from streamproc.warehouse.sink import Place, Position
 
 __all__ = [
@@ -41,6 +41,7 @@ log = structlog.get_logger()
 
 FETCH_AHEAD_KB: Final = 16_384
 """What librdkafka fetches ahead; 64 MB by default, for each of the two members."""
+ASK_SECONDS: Final = 10.0
 LONE: Final = "streamproc-looks"
 
 
@@ -140,7 +141,8 @@ class KafkaSource:
         self._topic = topic
         self._is_lone = group is None
         self._consumer = Consumer(consumer_config(settings, group))
-        self._ids = TopicIds(settings, topic)
+        self._ids = TopicIds(settings.kafka.brokers)
+        self._watched = TopicWatch(self._ids, topic)
         self._begun: dict[Place, str | None] = {}
         self._is_watching = False
         self._expired: list[Place] = []
@@ -191,7 +193,7 @@ class KafkaSource:
     def begin(self, positions: Mapping[Place, Position | None]) -> Mapping[Place, Position]:
         """Read assigned partitions from the positions."""
         try:
-            topic_id = self._ids.find(self._consumer)
+            topic_id = self._ids.ask(self._topic, ASK_SECONDS)
             first = first_positions(self._consumer, topic_id, positions)
             self._end(first)
             self._consumer.incremental_assign(
@@ -266,7 +268,7 @@ class KafkaSource:
         return bool(begun)
 
     def _watch(self) -> None:
-        if (topic_id := self._ids.watched()) is not None:
+        if (topic_id := self._watched.news()) is not None:
             known = self._begun.items()
             others = [place for place, its in known if its is not None and its != topic_id]
             self._end(others)

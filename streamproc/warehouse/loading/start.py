@@ -6,7 +6,7 @@ it was published again, say) is left out by ``message_id``. While the topic is e
 about it like this, however many there are:
 
 - One that was reading goes on at its old offset in the new topic, for the seconds until it is told
-  (:mod:`~streamproc.warehouse.loading.topic_ids`); what it loads counts as of the old id. Then it
+  (:class:`~streamproc.kafka.topic_ids.TopicWatch`); what it loads counts as of the old id. Then it
   loads what it has, and begins anew.
 - One that starts, or is given the partition, finds the old id and begins anew at once.
 - Offset and id are compared and set together. So of two that have a partition, the second to load

@@ -11,11 +11,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streamproc.errors import RetryableError
 from streamproc.events import Micros
+from streamproc.kafka.topic_ids import TopicIds
 from streamproc.settings import Settings, SnowflakeSettings
 from streamproc.warehouse.loading.session import Clock
 from streamproc.warehouse.loading.source import consumer_config
 from streamproc.warehouse.loading.start import is_of_another, partitions_of, watermarks
-from streamproc.warehouse.loading.topic_ids import TopicIds
 from streamproc.warehouse.sink import Load, Place, Position, Sink
 from streamproc.warehouse.sinks import open_sink
 
@@ -178,7 +178,7 @@ def _lags(
         if stored is None:
             following = _committed(consumer, places)
         else:
-            topic_id = TopicIds(settings, topic).find(consumer) if places else None
+            topic_id = TopicIds(settings.kafka.brokers).ask(topic, ASK_SECONDS) if places else None
             following = _offsets(stored, topic_id, ends)
         first = {place: max(following.get(place, low), low) for place, (low, _) in ends.items()}
         waiting = {place: offset for place, offset in first.items() if offset < ends[place][1]}
