@@ -94,14 +94,23 @@ class Lease:
     """
 
     def __init__(
-        self, topic: str, partition: int, changed: Callable[[Lease], None] | None = None
+        self,
+        topic: str,
+        partition: int,
+        changed: Callable[[Lease], None] | None = None,
+        topic_id: str = "",
     ) -> None:
         """Open a lease with nothing fetched and nothing finished.
 
-        ``changed`` is called, without the lock, when a batch was finished or given back.
+        Args:
+            topic: Name of the topic.
+            partition: Number of the partition.
+            changed: Called, without the lock, when a batch was finished or given back.
+            topic_id: Which topic of that name it is; empty where that is not known.
         """
         self.topic = topic
         self.partition = partition
+        self.topic_id = topic_id
         self.attempt = 0
         """How often the records that come next were given back."""
         self._changed = changed or (lambda _lease: None)

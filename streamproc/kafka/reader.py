@@ -7,6 +7,9 @@ put in a queue; where too much waits to be processed it pauses the partition ins
 Partitions come and go one by one (cooperative-sticky): a rebalance stops only what moves. A
 partition that is taken away is drained first, within a bound, and its last offset committed; what
 could not be drained is read again by its next owner.
+
+Beside an offset it is committed which topic it is of: a topic that is made anew under its name is
+read from its beginning.
 """
 
 from __future__ import annotations
@@ -19,12 +22,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_STORED,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from streamproc.decode.times import MAX_MICROS, MIN_MICROS
 from streamproc.events import Micros, Origin, Record
 from streamproc.kafka.clients import client_config
 from streamproc.kafka.leases import Lease
+from streamproc.kafka.topic_ids import CurrentTopics
 
 __all__ = ["Reader", "ReaderOptions", "RebalanceListener"]
 
@@ -40,6 +52,9 @@ PAUSE_BYTES = 16 * 1_024 * 1_024
 RESUME_BYTES = PAUSE_BYTES // 2
 """… and resumed at this. A resumed partition's records take half a second to come again, so there
 has to be work for as long: 8 MB are some 4,000 events."""
+
+ASK_SECONDS = 5.0
+"""How long the broker may take to say what was committed."""
 
 MOVING = frozenset(
     {
@@ -94,6 +109,7 @@ class Reader(threading.Thread):
         self._paused: set[Partition] = set()
         self._stop_requested = threading.Event()
         self._fatal: str | None = None
+        self._topics = CurrentTopics(options.brokers)
         self._consumer = Consumer(
             consumer_config(options) | {"on_commit": self._on_commit},
         )
@@ -154,6 +170,8 @@ class Reader(threading.Thread):
         try:
             while not self._stop_requested.is_set() and self._fatal is None:
                 self._run_calls()
+                for topic in self._topics.made_anew():
+                    self._begin_anew(topic)
                 self._resume_drained()
                 self._fetch()
             if self._fatal is not None:
@@ -223,14 +241,65 @@ class Reader(threading.Thread):
 
     # -- rebalances (called by librdkafka inside consume() and close(), in this thread) ----------
 
-    def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for topic in {tp.topic for tp in partitions}:
+            self._topics.learn(topic)
+        if others := self._of_others(partitions):
+            log.warning("a topic was made anew, it is read from its beginning", partitions=others)
+            # Without this call librdkafka begins at the committed offsets.
+            consumer.incremental_assign(
+                [
+                    TopicPartition(
+                        tp.topic,
+                        tp.partition,
+                        OFFSET_BEGINNING if (tp.topic, tp.partition) in others else OFFSET_STORED,
+                    )
+                    for tp in partitions
+                ]
+            )
+        self._lease(partitions)
+
+    def _lease(self, partitions: Iterable[TopicPartition]) -> None:
         for tp in partitions:
             self._leases[tp.topic, tp.partition] = Lease(
-                tp.topic, tp.partition, self._listener.lease_changed
+                tp.topic, tp.partition, self._listener.lease_changed, self._topics.id_of(tp.topic)
             )
         self._listener.assignment_changed()
 
+    def _of_others(self, partitions: Sequence[TopicPartition]) -> set[Partition]:
+        """Return the partitions whose committed offset is of another topic of the same name."""
+        if not any(self._topics.id_of(tp.topic) for tp in partitions):
+            return set()
+        try:
+            committed = self._consumer.committed(list(partitions), timeout=ASK_SECONDS)
+        except KafkaException as error:
+            self._fatal = f"committed offsets are unknown: {error.args[0].name()}"
+            return set()
+        return {
+            (tp.topic, tp.partition)
+            for tp in committed
+            if tp.metadata and tp.metadata != self._topics.id_of(tp.topic)
+        }
+
+    def _begin_anew(self, topic: str) -> None:
+        """Let go of what is left of the topic that had this name, and read the one that has it."""
+        partitions = [TopicPartition(*key) for key in self._leases if key[0] == topic]
+        log.warning(
+            "a topic was made anew, it is read from its beginning",
+            topic=topic,
+            partitions=len(partitions),
+        )
+        self._let_go(partitions)
+        self._consumer.incremental_unassign(partitions)
+        beginnings = [TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in partitions]
+        self._consumer.incremental_assign(beginnings)
+        self._lease(partitions)
+
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._let_go(partitions)
+        self._listener.assignment_changed()
+
+    def _let_go(self, partitions: Sequence[TopicPartition]) -> None:
         leases = self._drop(partitions)
         for lease in leases:
             lease.close()
@@ -238,7 +307,6 @@ class Reader(threading.Thread):
         self._commit_now(leases)
         for lease in leases:
             lease.abandon()
-        self._listener.assignment_changed()
 
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Others own these already: committing now could set them back.
@@ -277,7 +345,8 @@ class Reader(threading.Thread):
             return
         for tp in partitions:
             lease = self._leases.get((tp.topic, tp.partition))
-            if lease is not None and tp.error is None:
+            # An answer may be about the topic that had the name before.
+            if lease is not None and tp.error is None and (tp.metadata or "") == lease.topic_id:
                 lease.committed(tp.offset)
 
     def _commit_now(self, leases: Iterable[Lease]) -> None:
@@ -307,7 +376,7 @@ def to_record(message: Message) -> Record:
 
 def _uncommitted(leases: Iterable[Lease]) -> list[TopicPartition]:
     return [
-        TopicPartition(lease.topic, lease.partition, offset)
+        TopicPartition(lease.topic, lease.partition, offset, lease.topic_id)
         for lease in leases
         if (offset := lease.uncommitted()) is not None
     ]

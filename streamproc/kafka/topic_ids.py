@@ -19,7 +19,7 @@ from streamproc.kafka.clients import client_config
 from streamproc.kafka.control import why_unknown
 from streamproc.kafka.topics import MOCK_CLUSTER
 
-__all__ = ["TopicIds", "TopicWatch"]
+__all__ = ["CurrentTopics", "TopicIds", "TopicWatch"]
 
 NONE: Final = str(Uuid(0, 0))
 """What brokers answer that are older than ids."""
@@ -82,6 +82,43 @@ class TopicWatch:
             return _id_of(asked.result())
         except KafkaException:
             return None  # gone for the moment, or for good: its consumers are told so
+
+
+class CurrentTopics:
+    """Which topics the names are of that a consumer reads; for one thread."""
+
+    def __init__(self, brokers: str) -> None:
+        """Know none yet."""
+        self._ids = TopicIds(brokers)
+        self._known: dict[str, str] = {}
+        self._watches: dict[str, TopicWatch] = {}
+
+    def learn(self, topic: str) -> None:
+        """Ask which topic has the name now. Blocks up to :data:`WATCH_SECONDS`.
+
+        Where no answer comes, what was known stays: the watch asks on.
+        """
+        try:
+            found = self._ids.ask(topic, WATCH_SECONDS)
+        except RetryableError:
+            return
+        if found is not None:
+            self._known[topic] = found
+            self._watches.setdefault(topic, TopicWatch(self._ids, topic))
+
+    def id_of(self, topic: str) -> str:
+        """Return the id of the topic that has the name, as last heard; empty where it has none."""
+        return self._known.get(topic, "")
+
+    def made_anew(self) -> list[str]:
+        """Return the names that are of another topic now, since this was asked last."""
+        found = []
+        for topic, watch in self._watches.items():
+            news = watch.news()
+            if news is not None and news != self._known[topic]:
+                self._known[topic] = news
+                found.append(topic)
+        return found
 
 
 def _id_of(found: TopicDescription) -> str | None:
