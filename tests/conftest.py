@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 from broker import KafkaBroker, unavailable
 from brokers import Broker
 
@@ -41,6 +43,23 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _configure_uncached(**options: Any) -> None:
+    _configure(**options | {"cache_logger_on_first_use": False})
+
+
+# A command that is run in a test's process configures the logs of all tests after it: loggers that
+# are kept could not be listened to any more.
+_configure = structlog.configure
+structlog.configure = _configure_uncached  # type: ignore[assignment] # with names alone
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """Undo what the test did to logging."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ def run(broker: Broker, names: TopicSettings, *arguments: str, **variables: str)
         "STREAMPROC_TOPICS_LOAD": names.load,
         "STREAMPROC_TOPICS_DEAD": names.dead,
         "STREAMPROC_TOPICS_LINKS": names.links,
+        "STREAMPROC_TOPICS_ATTRIBUTES": names.attributes,
         "STREAMPROC_TOPICS_DELETIONS": names.deletions,
         "STREAMPROC_TOPICS_RULES": names.rules,
         "STREAMPROC_TOPICS_STATUS": names.status,
@@ -143,7 +144,7 @@ def test_waiting_for_topics_ends_when_the_last_is_there(broker: Broker) -> None:
     names = broker.names()
     settings = Settings(kafka=KafkaSettings(brokers=broker.bootstrap), topics=names)
     waiting = threading.Thread(target=wait_for_topics, args=[settings], daemon=True)
-    for name in (names.raw, names.load, names.dead, names.deletions):
+    for name in (names.raw, names.load, names.dead, names.attributes, names.deletions):
         broker.create(name)
 
     waiting.start()
