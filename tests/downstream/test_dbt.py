@@ -149,7 +149,7 @@ def test_events_belong_to_whom_all_links_say(demo: Demo) -> None:
     view = View()
     for link in demo.made.links:
         view.add(link)
-    expected = {each.message_id: view.resolve(each.subject) for each in demo.made.redacted}
+    expected = {each.message_id: view.resolve(each.subject).id for each in demo.made.redacted}
 
     found = dict(demo.built.query("SELECT event_id, identity_id FROM analytics.streamproc__events"))
 

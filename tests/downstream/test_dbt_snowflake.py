@@ -67,7 +67,7 @@ def test_everything_but_unit_tests_passes(
     view = View()
     for link in made.links:
         view.add(link)
-    expected = {each.message_id: view.resolve(each.subject) for each in made.redacted}
+    expected = {each.message_id: view.resolve(each.subject).id for each in made.redacted}
     found = "SELECT event_id, identity_id FROM ANALYTICS.streamproc__events"
     assert dict(server.rows(DATABASE, found)) == expected
 
