@@ -62,8 +62,10 @@ def test_no_shipped_pattern_needs_a_timeout_on_a_short_text() -> None:
             compiled = regex.compile(pattern.regex, pattern.flags)
             for text in texts:
                 taken = seconds_of(compiled, text)
-                if taken > slowest:  # once more: the collector of garbage may have had its turn
-                    slowest = max(slowest, min(taken, seconds_of(compiled, text)))
+                if taken > slowest:
+                    # The machine may have been at something else, or the collector of garbage.
+                    again = (seconds_of(compiled, text) for _ in range(4))
+                    slowest = max(slowest, min(taken, *again))
     assert slowest < 0.05
 
 
