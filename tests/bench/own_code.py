@@ -10,10 +10,8 @@ median of batches is given; the process of a transformation is waited for, so it
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.engine import BATCH, RING, records
 from bench.rules import main_ruleset
+from bench.side_by_side import medians
 
 from streamproc.assemble import Assembly
 from streamproc.demo import generate
@@ -38,7 +37,6 @@ from streamproc.pipeline import Parts, Pipeline
 from streamproc.settings import Settings
 from streamproc.transform import Limits, Transformer, load_code
 
-ROUNDS = 8
 LIMITS = Limits(seconds=10.0, memory_bytes=536_870_912)
 CODE = {
     "transform_event": "def transform_event(event, metadata):\n    return event\n",
@@ -76,17 +74,7 @@ def measure(events: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         parts = Assembly(Settings(), RING, View()).parts(main_ruleset())
         made = {name: Pipeline(each) for name, each in variants(parts, Path(folder)).items()}
-        for pipeline in made.values():
-            for batch in batches:
-                pipeline.run(batch)
-        taken: dict[str, list[float]] = {name: [] for name in made}
-        for _ in range(ROUNDS):
-            for batch in batches:
-                for name, pipeline in made.items():  # side by side: they have one machine
-                    start = time.perf_counter()
-                    pipeline.run(batch)
-                    taken[name].append((time.perf_counter() - start) / len(batch))
-    return {name: statistics.median(times) * 1e6 for name, times in taken.items()}
+        return medians(made, batches)
 
 
 @click.command()

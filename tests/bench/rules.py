@@ -10,9 +10,7 @@ each value known, is what rules can slow down; the median of batches is given.
 from __future__ import annotations
 
 import json
-import statistics
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.engine import BATCH, RING, records
+from bench.side_by_side import medians
 
 from streamproc.assemble import load_rules, make_pipeline
 from streamproc.demo import generate
@@ -34,7 +33,6 @@ from streamproc.rules import Rule, Ruleset
 from streamproc.settings import Settings
 
 COUNTS = (10, 100, 200)
-ROUNDS = 8
 
 
 def main_ruleset() -> Ruleset:
@@ -79,18 +77,7 @@ def measure(events: int) -> dict[int, float]:
     """Return microseconds an event by how many rules there are beside the shipped ones."""
     batch_of = records(each.value for each in generate(events, 1))
     batches = [batch_of[at : at + BATCH] for at in range(0, len(batch_of), BATCH)]
-    made = pipelines()
-    for pipeline in made.values():
-        for batch in batches:
-            pipeline.run(batch)
-    taken: dict[int, list[float]] = {count: [] for count in made}
-    for _ in range(ROUNDS):
-        for batch in batches:
-            for count, pipeline in made.items():  # side by side, so that they have one machine
-                start = time.perf_counter()
-                pipeline.run(batch)
-                taken[count].append((time.perf_counter() - start) / len(batch))
-    return {count: statistics.median(times) * 1e6 for count, times in taken.items()}
+    return medians(pipelines(), batches)
 
 
 @click.command()
