@@ -269,7 +269,8 @@ def test_a_sync_that_is_killed_midway_goes_on_and_ends_with_what_the_tables_say(
     assert 50_000 <= kafka.written(topic) < 100_000
 
     rest = sync(settings)["contact"]
-    assert rest["rows"] < 60_000, "it began anew"
+    # The cursor is behind what is written: it is saved when that has been acknowledged.
+    assert rest["rows"] < 90_000, "it began anew"
     assert known_users(settings) == crm.users()
 
     crm.execute(
