@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import regex
 from presidio_analyzer import EntityRecognizer
 
+from streamproc.detect.lookahead import with_lookahead
 from streamproc.detect.recognizers import name_of
 from streamproc.detect.scan import ScanPattern
 from streamproc.detect.validate import validation
@@ -32,8 +33,8 @@ found; here the text fails, so that nothing passes unscanned."""
 _PRESIDIO = "presidio_analyzer."
 _SHORT = 128
 """Code points of a text up to which Presidio's own patterns need no timeout, which costs 4 µs a
-pattern (5 with it, 1 without): the worst of them takes a millisecond on the worst text that long.
-A test tries. Patterns of others are always timed."""
+pattern (5 with it, 1 without): the worst of them takes two milliseconds on the worst text that
+long. A test tries. Patterns of others are always timed."""
 
 
 class Matcher(Protocol):
@@ -76,7 +77,8 @@ class PatternMatcher:
         self._entity = str(recognizer.supported_entities[0])
         self._name = name_of(recognizer)
         self._patterns = [
-            (regex.compile(p.regex, flags), float(p.score)) for p in recognizer.patterns
+            (regex.compile(with_lookahead(p.regex), flags), float(p.score))
+            for p in recognizer.patterns
         ]
         self._validate = validation(recognizer)
         self._untimed = _SHORT if is_shipped(recognizer) else 0

@@ -8,6 +8,7 @@ from presidio_analyzer import Pattern, PatternRecognizer
 from presidio_analyzer.predefined_recognizers import EmailRecognizer, UsBankRecognizer
 
 from streamproc.detect import recognize
+from streamproc.detect.lookahead import with_lookahead
 from streamproc.detect.recognize import PatternMatcher, is_shipped
 from streamproc.detect.recognizers import build_recognizers, known_entities
 from streamproc.detect.texts import Recognition
@@ -56,10 +57,11 @@ def test_no_shipped_pattern_needs_a_timeout_on_a_short_text() -> None:
     shipped = [r for r in recognizers if isinstance(r, PatternRecognizer) and is_shipped(r)]
     assert len(shipped) > 80
     texts = [(piece * recognize._SHORT)[: recognize._SHORT - 1] + "!" for piece in PIECES]
+    texts += ["a.com" + text[5:] for text in texts]  # the prefilter lets it pass
     slowest = 0.0
     for recognizer in map(PatternMatcher, shipped):
         for pattern in recognizer.scan:
-            compiled = regex.compile(pattern.regex, pattern.flags)
+            compiled = regex.compile(with_lookahead(pattern.regex), pattern.flags)
             for text in texts:
                 taken = seconds_of(compiled, text)
                 if taken > slowest:
