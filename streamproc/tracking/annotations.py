@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -35,6 +35,7 @@ __all__ = [
     "Found",
     "in_avro",
     "in_json_schema",
+    "out_of_reach",
     "read_annotation",
     "with_annotated",
 ]
@@ -43,12 +44,25 @@ KEYWORD: Final = "x-pii"
 
 SAME_PLACE: Final = frozenset(
     {"items", "contains", "if", "then", "else", "allOf", "anyOf", "oneOf", "prefixItems"}
+    | {"additionalItems", "unevaluatedItems"}
 )
 """Keywords whose schemas are of the value itself, or of items of the list it is."""
+SAME_PLACE_BY_KEY: Final = frozenset({"dependentSchemas", "dependencies"})
+REFERENCES: Final = ("$ref", "$dynamicRef", "$recursiveRef")
+ANCHORS: Final = ("$anchor", "$dynamicAnchor")
+BY_NAME: Final = frozenset(
+    {"properties", "patternProperties", "$defs", "definitions"} | SAME_PLACE_BY_KEY
+)
+"""Keywords whose keys are names, and none are keywords."""
+VALUES: Final = frozenset({"const", "default", "enum", "examples"})
+"""Keywords of values, which are no schemas."""
 ANY_KEY: Final = frozenset({"additionalProperties", "unevaluatedProperties"})
 
 IDENTIFY_TOO: Final = ("context", "traits")
 """Where SDKs for phones put the traits of an identify call."""
+
+
+_NOWHERE: Final[tuple[Any, Location]] = (None, ())
 
 
 class Annotation(Statement):
@@ -152,10 +166,11 @@ def in_json_schema(schema: Mapping[str, Any]) -> Iterator[Found]:
             continue
         if KEYWORD in each:
             yield Found(steps, (*location, KEYWORD), each[KEYWORD])
-        reference = each.get("$ref")
-        if isinstance(reference, str) and (reached := _again(steps, recurs=reference in followed)):
-            target, place = _referred(schema, reference)
-            waiting.append((target, reached.steps, place, followed | {reference}))
+        for reference in (each[keyword] for keyword in REFERENCES if keyword in each):
+            reached = _again(steps, recurs=reference in followed)
+            if isinstance(reference, str) and reached:
+                target, place = _referred(schema, reference)
+                waiting.append((target, reached.steps, place, followed | {reference}))
         waiting += (
             (below, (*steps, *step), (*location, *place), followed)
             for step, place, below in _below(each)
@@ -176,14 +191,16 @@ def _below(schema: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Locatio
             for key, each in content.items():
                 named = letters_of(key) if keyword == "properties" else ""
                 yield (named or ANY,), (keyword, key), each
-        elif isinstance(content, dict) and keyword == "dependentSchemas":
+        elif isinstance(content, dict) and keyword in SAME_PLACE_BY_KEY:
             yield from (((), (keyword, key), each) for key, each in content.items())
 
 
 def _referred(schema: Any, reference: str) -> tuple[Any, Location]:
     """Return what a reference within ``schema`` is to, and where that is; None for any other."""
     if not reference.startswith("#/"):
-        return (schema if reference == "#" else None), ()
+        anchored = dict(_anchored(schema)) | {"": (schema, ())}
+        # What is in another file, or by another's $id, is not known here.
+        return anchored.get(reference[1:], _NOWHERE) if reference[:1] == "#" else _NOWHERE
     place: list[str | int] = []
     for written in reference.removeprefix("#/").split("/"):
         key = unquote(written).replace("~1", "/").replace("~0", "~")
@@ -191,9 +208,15 @@ def _referred(schema: Any, reference: str) -> tuple[Any, Location]:
         try:
             schema = schema[step]
         except (KeyError, IndexError, TypeError):
-            return None, ()
+            return _NOWHERE
         place.append(step)
     return schema, tuple(place)
+
+
+def _anchored(schema: Any) -> Iterator[tuple[str, tuple[Any, Location]]]:
+    for each, location in _objects(schema):
+        for name in (each[keyword] for keyword in ANCHORS if keyword in each):
+            yield name, (each, location)
 
 
 def _again(steps: tuple[str, ...], *, recurs: bool) -> FieldPath | None:
@@ -236,12 +259,39 @@ def _avro_below(schema: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Lo
 
 
 def _named(schema: Any) -> Iterator[tuple[str, tuple[Any, Location]]]:
+    for each, location in _objects(schema):
+        if "fields" in each and isinstance(each.get("name"), str):
+            yield each["name"], (each, location)
+
+
+# -- where they should not ------------------------------------------------------------------------
+
+
+def out_of_reach(schema: Any, found: Iterable[Found]) -> Iterator[Location]:
+    """Yield where an annotation stands that is none of those ``found``: it protects nothing.
+
+    Args:
+        schema: A JSON Schema or an Avro schema.
+        found: What :func:`in_json_schema` or :func:`in_avro` says of it.
+    """
+    reached = {each.location for each in found}
+    for each, location in _objects(schema):
+        place = (*location, KEYWORD)
+        if KEYWORD in each and place not in reached:
+            yield place
+
+
+def _objects(schema: Any) -> Iterator[tuple[dict[str, Any], Location]]:
+    """Yield every object of a schema that may be a schema itself, and where it stands."""
     waiting: list[tuple[Any, Location]] = [(schema, ())]
     while waiting:
         each, location = waiting.pop()
-        if isinstance(each, dict) and "fields" in each and isinstance(each.get("name"), str):
-            yield each["name"], (each, location)
-        if isinstance(each, dict):
-            waiting += ((below, (*location, key)) for key, below in each.items())
-        elif isinstance(each, list):
+        if isinstance(each, list):
             waiting += ((below, (*location, at)) for at, below in enumerate(each))
+        elif isinstance(each, dict):
+            yield each, location
+            for key, below in each.items():
+                if key in BY_NAME and isinstance(below, dict):
+                    waiting += ((one, (*location, key, name)) for name, one in below.items())
+                elif key not in VALUES and key != KEYWORD:
+                    waiting.append((below, (*location, key)))

@@ -21,6 +21,7 @@ from streamproc.tracking.annotations import (
     Found,
     in_avro,
     in_json_schema,
+    out_of_reach,
     read_annotation,
 )
 from streamproc.tracking.check import NAME_FIELDS, PARTS, PlannedEvent, TrackingPlan
@@ -32,6 +33,10 @@ PLAN: Final = "plan.yaml"
 BESIDE: Final = frozenset({PLAN, "README.md"})
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 """The draft of a schema that does not name one."""
+OUT_OF_REACH: Final = (
+    "says nothing of any field of an event; expected it in a schema that properties, items or a "
+    "$ref within the file lead to"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,12 @@ def _annotated(
             told = f"expected {each.key}.json beside it, or a title: the event's name"
             problems.append(Problem(str(each.file), "title", told))
             continue
-        for found in (in_avro if avro else in_json_schema)(each.schema):
+        annotations = list((in_avro if avro else in_json_schema)(each.schema))
+        problems += (
+            _document(each).problem(place, OUT_OF_REACH)
+            for place in out_of_reach(each.schema, annotations)
+        )
+        for found in annotations:
             try:
                 annotation = read_annotation(found.written)
             except PlanError as error:

@@ -99,8 +99,18 @@ def test_annotations_are_found_wherever_a_schema_says_something_of_a_value(tmp_p
             "either": {"anyOf": [{"type": "null"}, mark]},
             "referred": {"$ref": "#/$defs/person"},
             "pattern": {"patternProperties": {"^m": mark}},
+            "rest": {"type": "array", "unevaluatedItems": mark},
+            "anchored": {"$ref": "#friend"},
+            "dynamic": {"$dynamicRef": "#friend"},
+            "x-pii": {"type": "string"},  # a field may have that name
         },
-        **{"$defs": {"person": {"properties": {"mail": mark, "boss": {"$ref": "#/$defs/person"}}}}},
+        dependencies={"list": {"properties": {"dependent": mark}}, "either": ["object"]},
+        **{
+            "$defs": {
+                "person": {"properties": {"mail": mark, "boss": {"$ref": "#/$defs/person"}}},
+                "friend": {"$anchor": "friend", "properties": {"post": mark}},
+            }
+        },
     )
     found = {field.steps for field in plan(tmp_path, track__ordered=schema).annotated}
     assert found == {
@@ -111,7 +121,44 @@ def test_annotations_are_found_wherever_a_schema_says_something_of_a_value(tmp_p
         ("referred", "mail"),
         ("referred", "boss", "**", "mail"),
         ("pattern", "*"),
+        ("rest",),
+        ("anchored", "post"),
+        ("dynamic", "post"),
+        ("dependent",),
     }
+
+
+MARK = {"x-pii": "EMAIL_ADDRESS"}
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ({"$defs": {"person": MARK}}, "$defs.person.x-pii"),
+        ({"propertyNames": MARK}, "propertyNames.x-pii"),
+        ({"not": {"properties": {"a": MARK}}}, "not.properties.a.x-pii"),
+        ({"propertis": {"a": MARK}}, "propertis.a.x-pii"),
+    ],
+)
+def test_an_annotation_that_would_protect_nothing_is_refused(
+    tmp_path: Path, more: Any, path: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(tmp_path, track__ordered=ordered({"a": {"enum": [MARK]}}, **more))
+    (told,) = caught.value.problems
+    assert told.path == path
+    assert "says nothing of any field" in told.message
+    assert told.line is not None
+
+
+def test_an_avro_annotation_that_would_protect_nothing_is_refused(tmp_path: Path) -> None:
+    field = {"name": "a", "type": {"type": "array", "itms": "string"}, "alias": MARK}
+    schema = {"type": "record", "name": "O", "title": "O", "fields": [field]}
+    with pytest.raises(ConfigError) as caught:
+        plan(tmp_path, track__ordered_avsc=schema)
+    assert [each.path for each in caught.value.problems if "nothing" in each.message] == [
+        "fields[0].alias.x-pii"
+    ]
 
 
 def test_traits_of_identify_are_decided_in_both_places_sdks_put_them(tmp_path: Path) -> None:
