@@ -8,7 +8,7 @@ from streamproc.decode.codes import refusal
 from streamproc.decode.parse import Limits, parse
 from streamproc.decode.spec import FIELDS, REQUIRED
 from streamproc.decode.times import read_times
-from streamproc.events import EVENT_TYPES, Event, EventType, Json, Origin, RawBody, Record
+from streamproc.events import EVENT_TYPES, Event, EventType, Json, RawBody, Record
 
 __all__ = ["decode"]
 
@@ -17,7 +17,9 @@ def decode(record: Record, limits: Limits) -> Event:
     """Return the event in ``record``: JSON, within ``limits``, true to the event spec.
 
     The same record gives the same event, always: a missing ``messageId`` becomes
-    ``topic-partition-offset``. Fields that are null count as absent; the body stays as it came.
+    ``topic-partition-offset-milliseconds``, the last the record's time, which tells a topic that
+    was made anew from the one before it. Fields that are null count as absent; the body stays as it
+    came.
 
     Raises:
         EventError: Stage ``decode``, a code of :data:`~streamproc.decode.codes.CODES`.
@@ -35,7 +37,7 @@ def decode(record: Record, limits: Limits) -> Event:
         else:
             raise refusal("missing_field", alternatives[0])
     times = read_times(body, record.timestamp)
-    message_id = cast("str | None", body.get("messageId")) or _id_of(record.origin)
+    message_id = cast("str | None", body.get("messageId")) or _id_of(record)
     raw = record.value or b""
     return Event(record.origin, record.key, kind, message_id, times, RawBody(body), raw)
 
@@ -51,5 +53,6 @@ def _type_of(body: dict[str, Json]) -> EventType:
     return cast("EventType", kind)
 
 
-def _id_of(origin: Origin) -> str:
-    return f"{origin.topic}-{origin.partition}-{origin.offset}"
+def _id_of(record: Record) -> str:
+    topic, partition, offset = record.origin
+    return f"{topic}-{partition}-{offset}-{record.timestamp // 1_000}"

@@ -81,7 +81,18 @@ def test_the_message_id_is_the_events_own() -> None:
 
 @pytest.mark.parametrize("absent", [{}, {"messageId": None}, {"messageId": ""}])
 def test_a_lacking_message_id_is_made_of_the_origin(absent: dict[str, object]) -> None:
-    assert decoded(type="page", userId="u1", **absent).message_id == "events.raw-2-41"
+    made = decoded(type="page", userId="u1", **absent).message_id
+    assert made == f"events.raw-2-41-{ARRIVED // 1_000}"
+
+
+def test_a_message_id_that_is_made_tells_a_topic_made_anew_from_the_one_before() -> None:
+    value = orjson.dumps({"type": "page", "userId": "u1"})
+    origin = Origin("events.raw", 2, 41)
+    made = {
+        decode(Record(origin, None, value, Micros(at)), LIMITS).message_id
+        for at in (ARRIVED, ARRIVED, ARRIVED + 1_000)
+    }
+    assert len(made) == 2
 
 
 def test_the_repr_shows_no_value() -> None:
