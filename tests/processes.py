@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["Process", "running", "wait_until"]
+__all__ = ["Process", "running", "runs", "wait_until"]
 
 TESTS = Path(__file__).parent
 WAIT_SECONDS = 60.0
@@ -121,3 +121,12 @@ def wait_until(condition: object, seconds: float = WAIT_SECONDS) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.1)
+
+
+def runs(process: int) -> bool:
+    """Return whether there is such a process, and not only its exit code."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"

@@ -114,6 +114,8 @@ class KafkaBroker:
     def start(self) -> None:
         """Start the broker and wait until it answers a client, at most 30 seconds.
 
+        On Linux it ends with the thread that calls this, however that ends.
+
         Raises:
             BrokerError: It does not start; the text names its log.
         """
@@ -122,7 +124,9 @@ class KafkaBroker:
             self._format(properties)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                _command("kafka.Kafka", str(properties)), stdout=log, stderr=log
+                [*_ending_with_parent(), *_command("kafka.Kafka", str(properties))],
+                stdout=log,
+                stderr=log,
             )
         self._wait_until_ready(self._process)
 
@@ -211,6 +215,12 @@ class KafkaBroker:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+
+def _ending_with_parent() -> list[str]:
+    """Return what a command begins with that is not to outlive a killed parent, on Linux."""
+    found = shutil.which("setpriv")
+    return [found, "--pdeathsig", "KILL", "--"] if found else []
 
 
 def _cluster_id() -> str:

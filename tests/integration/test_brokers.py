@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
+import broker as broker_module
 import pytest
 from broker import KafkaBroker
 from brokers import Broker
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from processes import runs, wait_until
 
 
 def test_records_come_back_by_partition_and_offset(broker: Broker) -> None:
@@ -65,3 +71,28 @@ def test_a_killed_broker_comes_back_with_its_records(own_kafka: KafkaBroker) -> 
     broker.produce(topic, [(None, b"after", 0)])
 
     assert [record.value for record in broker.consume_all(topic)] == [b"before", b"after"]
+
+
+STARTED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from broker import KafkaBroker
+broker = KafkaBroker(Path(sys.argv[2]))
+broker.start()
+print(broker._process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.kafka
+@pytest.mark.skipif(sys.platform != "linux", reason="parents' deaths are told on Linux")
+def test_a_broker_ends_with_a_killed_parent(tmp_path: Path) -> None:
+    room = str(Path(broker_module.__file__).parent)
+    command = [sys.executable, "-c", STARTED, room, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        process = int(parent.stdout.readline())
+        assert runs(process)
+        parent.kill()
+    wait_until(lambda: not runs(process), seconds=30)

@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
+from processes import runs, wait_until
 
 from streamproc.detect import Recognition
 from streamproc.detect.language import LanguageModel
@@ -94,16 +94,4 @@ def test_processes_end_with_a_worker_that_is_killed() -> None:
         process = int(worker.stdout.readline())
         assert runs(process)
         worker.kill()
-    deadline = time.monotonic() + 30
-    while runs(process) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not runs(process)
-
-
-def runs(process: int) -> bool:
-    """Return whether there is such a process, and not only its exit code."""
-    try:
-        with open(f"/proc/{process}/stat", encoding="utf-8") as file:  # noqa: PTH123  # no Path needed
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    wait_until(lambda: not runs(process), seconds=30)
