@@ -269,8 +269,9 @@ class Link(NamedTuple):
 class Row(NamedTuple):
     """One row for the warehouse loader, in the fields of ``schemas/row.avsc``.
 
-    ``payload`` is the redacted event as JSON. A ``correction`` replaces the row of the same message
-    id in the warehouse.
+    What the identity fields say is :class:`Identity`'s. ``payload`` is the redacted event as JSON,
+    with the identity's attributes below its key ``identity``. A ``correction`` replaces the row of
+    the same message id in the warehouse.
     """
 
     message_id: str
@@ -287,6 +288,9 @@ class Row(NamedTuple):
     ordering_key: bytes
     violations: tuple[Violation, ...] = ()
     correction: bool = False
+    account_id: Token | None = None
+    identity_resolved_by: ResolvedBy | None = None
+    identity_resolved_at: Micros | None = None
 
     def __repr__(self) -> str:
         """Say which it is, without its values."""

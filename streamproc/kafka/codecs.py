@@ -15,6 +15,8 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
@@ -25,7 +27,7 @@ from streamproc.errors import EventError
 from streamproc.events import DeadLetter, Deletion, Link, LinkKind, Micros, Origin, Row, Token
 from streamproc.kafka.row_reader import RowReader
 from streamproc.shipped import shipped
-from streamproc.warehouse.rows import LoadedRow
+from streamproc.warehouse.rows import IDENTITY, LoadedRow
 
 __all__ = [
     "ROW",
@@ -123,6 +125,9 @@ LINK_KEY: Final = re.compile(
 
 _read_usual: Final = RowReader(ROW.schema)
 
+EARLIER_ROWS: Final = ("earlier/row_1",)
+"""Schemas that rows were written with before: a topic may hold such rows after an upgrade."""
+
 
 def encode_row(row: Row, codec: Codec = ROW) -> bytes:
     """Return the message value of ``row``; its key is ``row.ordering_key``.
@@ -140,6 +145,9 @@ def encode_row(row: Row, codec: Codec = ROW) -> bytes:
             "user_id": row.user_id,
             "anonymous_id": row.anonymous_id,
             "identity_id": row.identity_id,
+            "account_id": row.account_id,
+            "identity_resolved_by": row.identity_resolved_by,
+            "identity_resolved_at": row.identity_resolved_at,
             "original_timestamp": times.original_timestamp,
             "sent_at": times.sent_at,
             "received_at": times.received_at,
@@ -180,11 +188,21 @@ def decode_row(value: bytes | None, codec: Codec = ROW) -> LoadedRow:
         row = _read_usual(value, len(codec.header))
         if row is not None:
             return row
+    if value is not None and codec is ROW:
+        codec = _earlier_codecs().get(value[: len(ROW.header)], ROW)
     fields = codec.decode(value)
     fields["payload"] = _object(fields["payload"])
+    if fields["identity_resolved_by"] is None:  # written before the key was the worker's
+        fields["payload"].pop(IDENTITY, None)
     fields["manifest"] = orjson.dumps(fields["manifest"]).decode()
     fields["violations"] = orjson.dumps(fields["violations"]).decode()
     return LoadedRow(**fields)
+
+
+@cache
+def _earlier_codecs() -> Mapping[bytes, Codec]:
+    codecs = (row_codec(declared_codec(name).header, _declared(name)) for name in EARLIER_ROWS)
+    return {codec.header: codec for codec in codecs if codec is not None}
 
 
 def row_codec(header: bytes, declared: str = ROW_SCHEMA) -> Codec | None:

@@ -82,6 +82,9 @@ class RowReader:
         user_id, at = _optional_text(message, at)
         anonymous_id, at = _optional_text(message, at)
         identity_id, at = _optional_text(message, at)
+        account_id, at = _optional_text(message, at)
+        resolved_by, at = _optional_text(message, at)
+        resolved_at, at = _optional_long(message, at)
         moments, at = _moments(message, at)
         size, at = _long(message, at)
         payload = orjson.loads(message[at : at + size])
@@ -101,6 +104,9 @@ class RowReader:
                 user_id,
                 anonymous_id,
                 identity_id,
+                account_id,
+                resolved_by,
+                resolved_at,
                 *moments,
                 payload,
                 manifest,

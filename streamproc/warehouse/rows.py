@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import orjson
 
 from streamproc.events import Enriched, Json, Micros, RedactedBody, Row
 
-__all__ = ["LoadedRow", "to_row"]
+__all__ = ["IDENTITY", "LoadedRow", "to_row"]
+
+IDENTITY: Final = "identity"
+"""The payload's key that is the worker's: an object of the identity's attributes, by name."""
 
 NAME_FIELDS: Final = {"track": "event", "page": "name", "screen": "name"}
 """Where the types of the event spec keep what happened."""
@@ -26,6 +30,9 @@ class LoadedRow(NamedTuple):
     user_id: str | None
     anonymous_id: str | None
     identity_id: str | None
+    account_id: str | None
+    identity_resolved_by: str | None
+    identity_resolved_at: Micros | None
     original_timestamp: Micros | None
     sent_at: Micros | None
     received_at: Micros
@@ -47,7 +54,8 @@ class LoadedRow(NamedTuple):
 def to_row(enriched: Enriched) -> Row:
     """Return the row of a redacted event: its columns and, whole, its payload.
 
-    Deterministic: the payload keeps the order of the event's keys.
+    Below :data:`IDENTITY` the payload has the identity's attributes, and nothing that a producer
+    may have put there. Deterministic: the payload keeps the order of the event's keys.
     """
     redacted, identity = enriched
     body = redacted.body
@@ -59,13 +67,23 @@ def to_row(enriched: Enriched) -> Row:
         _text(body.get("anonymousId")),
         identity.id,
         redacted.times,
-        orjson.dumps(body),
+        orjson.dumps(_with_attributes(body, identity.attributes)),
         redacted.manifest,
         redacted.ruleset,
         redacted.origin,
         redacted.ordering_key,
         redacted.violations,
+        account_id=identity.account,
+        identity_resolved_by=None if identity.by == "none" else identity.by,
+        identity_resolved_at=identity.since,
     )
+
+
+def _with_attributes(body: RedactedBody, attributes: Mapping[str, Json]) -> Mapping[str, Json]:
+    if not attributes and IDENTITY not in body:
+        return body
+    payload = {key: value for key, value in body.items() if key != IDENTITY}
+    return payload | {IDENTITY: dict(attributes)} if attributes else payload
 
 
 def _name(kind: str, body: RedactedBody) -> str | None:

@@ -11,7 +11,18 @@ from typing import Final
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import Columns, Schema
 
-__all__ = ["BASE", "EVERY", "LOADED", "OVERFLOW", "ROW", "SYSTEM", "TABLES", "TRACK", "USERS"]
+__all__ = [
+    "BASE",
+    "EVERY",
+    "LOADED",
+    "OVERFLOW",
+    "ROW",
+    "SYSTEM",
+    "TABLES",
+    "TRACK",
+    "USER",
+    "USERS",
+]
 
 ROW: Final = "_row"
 """Column of every frame that tells the rows of a batch apart: an integer, rising in the order they
@@ -45,9 +56,18 @@ EVERY: Final[Columns] = {
     "original_timestamp": Kind.TIMESTAMP,
     "timestamp": Kind.TIMESTAMP,
     "identity_id": Kind.STRING,
+    "account_id": Kind.STRING,
+    "identity_resolved_by": Kind.STRING,
+    "identity_resolved_at": Kind.TIMESTAMP,
     "ruleset": Kind.STRING,
 }
 """Columns of every table of events, whose kinds never change; ``id`` is the message id."""
+
+OF_EVENTS: Final = {"anonymous_id", "user_id", "identity_resolved_by", "identity_resolved_at"}
+"""What says something of one event alone: the last value there was of each would say nothing."""
+
+USER: Final[Columns] = {name: kind for name, kind in EVERY.items() if name not in OF_EVENTS}
+"""Columns of ``users``, where ``id`` is the user's."""
 
 TRACK: Final[Columns] = {"event": Kind.STRING, "event_text": Kind.STRING}
 """Columns of ``tracks`` and of the table of each tracked event, beside those of every table."""

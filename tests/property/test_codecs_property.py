@@ -14,6 +14,7 @@ from streamproc.events import (
     ManifestEntry,
     Micros,
     Origin,
+    ResolvedBy,
     Row,
     Times,
     Token,
@@ -38,6 +39,9 @@ rows = st.builds(
     user_id=maybe_text,
     anonymous_id=maybe_text,
     identity_id=st.none() | tokens,
+    account_id=st.none() | tokens,
+    identity_resolved_by=st.none() | st.sampled_from(get_args(ResolvedBy)),
+    identity_resolved_at=st.none() | moments,
     times=st.builds(Times, st.none() | moments, st.none() | moments, moments, moments),
     payload=payloads,
     manifest=st.lists(entries, max_size=4).map(tuple),
@@ -64,6 +68,9 @@ def test_a_row_comes_back_whole(row: Row) -> None:
     assert (read.message_id, read.type, read.event) == (row.message_id, row.type, row.event)
     assert (read.user_id, read.anonymous_id) == (row.user_id, row.anonymous_id)
     assert (read.identity_id, read.ruleset) == (row.identity_id, row.ruleset)
+    assert read.account_id == row.account_id
+    resolved = (row.identity_resolved_by, row.identity_resolved_at)
+    assert (read.identity_resolved_by, read.identity_resolved_at) == resolved
     times = Times(read.original_timestamp, read.sent_at, read.received_at, read.timestamp)
     assert times == row.times
     assert orjson.dumps(read.payload) == row.payload

@@ -37,7 +37,7 @@ def body_of(fields: dict[str, Any]) -> RedactedBody:
 # Few keys, and such as come out alike, are standard, or have a meaning of their own.
 KEYS = """
     a A aB a_b 日本 select id name category channel ip context_a context traits 1st _row
-    other_columns passed_ip groupId
+    other_columns passed_ip groupId identity identity_a account_id
 """
 IDS = """
     tok_k1_abcdefghijklmnopabcdefghijklmnop 6fa459ea-ee8a-3ca4-894e-db77e160355e
@@ -76,6 +76,7 @@ bodies = st.fixed_dictionaries(
         "channel": somewhat,
         "request_ip": somewhat,
         "groupId": somewhat,
+        "identity": somewhat,
         "previousId": somewhat,
     },
 ).map(body_of)
@@ -88,7 +89,8 @@ tame_values = st.recursive(
 )
 tame = st.dictionaries(st.sampled_from(["a", "b", "c d", "cD", "e"]), tame_values, max_size=4)
 tame_bodies = st.fixed_dictionaries(
-    {"context": tame}, optional={"properties": tame, "traits": tame, "channel": st.just("web")}
+    {"context": tame},
+    optional={"properties": tame, "traits": tame, "identity": tame, "channel": st.just("web")},
 ).map(body_of)
 maybe_text = st.none() | st.sampled_from(["", " ", "u1", "u\0"])
 moments = st.integers(0, 2**50).map(Micros)
@@ -100,6 +102,9 @@ rows = st.builds(
     user_id=maybe_text,
     anonymous_id=maybe_text,
     identity_id=maybe_text,
+    account_id=maybe_text,
+    identity_resolved_by=maybe_text,
+    identity_resolved_at=st.none() | moments,
     original_timestamp=st.none() | moments,
     sent_at=st.none() | moments,
     received_at=moments,

@@ -26,6 +26,7 @@ from streamproc.warehouse.standard import (
     SYSTEM,
     TABLES,
     TRACK,
+    USER,
     USERS,
 )
 
@@ -33,9 +34,6 @@ __all__ = ["MESSAGES", "Assembly", "Limits", "Made"]
 
 MESSAGES: Final = "streamproc_messages"
 STANDARD: Final[Columns] = {**EVERY, **TRACK, **BASE}
-USER: Final[Columns] = {
-    name: kind for name, kind in EVERY.items() if name not in ("anonymous_id", "user_id")
-}
 MESSAGE: Final[Columns] = {
     name: kind for name, kind in SYSTEM[MESSAGES].items() if name != "loaded_at"
 }

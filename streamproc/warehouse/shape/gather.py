@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from streamproc.warehouse.rows import IDENTITY
 from streamproc.warehouse.shape.names import ColumnPath, Naming
 from streamproc.warehouse.shape.series import Leaf, Mask, Numbers, Series
 from streamproc.warehouse.shape.tables import (
@@ -134,10 +135,14 @@ class Area:
     """
 
     def __init__(self, naming: Naming, depth: int, kind: str | None) -> None:
-        """Prepare for the context of all events, or for the other objects of type ``kind``."""
+        """Prepare for what all events have, or for the other objects of type ``kind``.
+
+        All have their context, and the attributes of their identity.
+        """
         shared = FIELDS["track"]
         self._naming = naming
         self._depth = depth
+        self._has_attributes = kind is None
         self._containers: Sequence[ColumnPath] = (CONTEXT,) if kind is None else PLAIN[kind]
         self._taken: Fields = shared if kind is None else FIELDS[kind]
         self._fields: Fields = (
@@ -157,9 +162,12 @@ class Area:
         self._odd = set()
         found: dict[ColumnPath, Leaf] = {}
         for container in self._containers:
-            for path, values in self._object(bodies, rows, container):
+            for path, values in self._object(bodies, rows, container, self._depth):
                 found[path] = _after(found[path], values) if path in found else values
         self._block = self._read_fields(bodies, rows, found)
+        if self._has_attributes:  # no other value can have the name of one
+            for (attribute,), values in self._object(bodies, rows, (IDENTITY,), 1):
+                self._block.append((self._naming.attribute(attribute), values))
         met: dict[str, list[Leaf]] = {}
         for path, values in found.items():
             if (name := self._name(path)) is None:
@@ -190,7 +198,11 @@ class Area:
                 self.columns[name].add(kept)
 
     def _object(
-        self, bodies: Sequence[Mapping[str, Any]], rows: Numbers, container: ColumnPath
+        self,
+        bodies: Sequence[Mapping[str, Any]],
+        rows: Numbers,
+        container: ColumnPath,
+        depth: int,
     ) -> Iterable[tuple[ColumnPath, Leaf]]:
         """Return the values of one object of the events; an odd event may have another thing."""
         objects: Sequence[Any] = bodies
@@ -209,7 +221,7 @@ class Area:
             is_object = np.fromiter((type(each) is dict for each in objects), np.bool_)
             rows = rows[is_object]
             objects = list(compress(objects, is_object.tolist()))
-        return gather(objects, rows, CONTEXT if container == CONTEXT else (), self._depth)
+        return gather(objects, rows, CONTEXT if container == CONTEXT else (), depth)
 
     def _read_fields(
         self,

@@ -8,7 +8,8 @@ https://www.rudderstack.com/docs/destinations/warehouse-destinations/warehouse-s
 - Words are split at everything but ASCII letters and digits, and where case changes; they are
   written in lower case with ``_`` between: ``CamelCase123Key``, ``camel_case123_key``.
 - ``_`` at the start stays, and comes before a digit, a reserved word, and the name of a table or
-  column that is taken already.
+  column that is taken already. ``identity_`` is taken as a beginning: for attributes
+  (:meth:`Naming.attribute`).
 
 Where RudderStack cuts, drops or overwrites, a hash of the whole keeps things apart:
 
@@ -60,6 +61,10 @@ OWN_TABLES: Final = frozenset({*TABLES.values(), USERS, *SYSTEM, "accounts"})
 OWN_TABLE_PREFIXES: Final = ("streamproc_", "rudder_")
 OWN_COLUMNS: Final = frozenset({*EVERY, *TRACK, *BASE, LOADED, OVERFLOW, ROW})
 
+ATTRIBUTE_PREFIX: Final = "identity_"
+"""Columns of such names hold what the business knows of an identity, and nothing else."""
+PLAIN_ATTRIBUTE: Final = re.compile(r"[a-z0-9_]+")
+
 DIGEST_BYTES: Final = 6
 """Of a hash in a name: with 100,000 of them in one table, the odds are 1 in 50,000 that any two are
 the same; within one event :func:`distinct` sees to it."""
@@ -96,6 +101,17 @@ class Naming:
         known = sum(map(len, path)) <= CACHED_LENGTH
         return self._cached_column(path) if known else self._column(path)
 
+    def attribute(self, name: str) -> str:
+        """Return the column of an attribute of the identity: no two have the same.
+
+        It is ``identity_`` and the name as it stands. Names that the identity configuration refuses
+        have a hash at the end: what is no column's name, or would be that of a standard column.
+        """
+        column = ATTRIBUTE_PREFIX + name
+        if column in OWN_COLUMNS or PLAIN_ATTRIBUTE.fullmatch(name) is None:
+            column = f"{_snake(column, column)}_{_digest(name)}"
+        return _cut(column, self._length)
+
     def columns(
         self, paths: Iterable[ColumnPath], taken: Collection[str] = ()
     ) -> dict[ColumnPath, str]:
@@ -117,7 +133,7 @@ class Naming:
 
     def _column(self, path: ColumnPath) -> str:
         name = _snake("_".join(path), path)
-        while name in OWN_COLUMNS or name in self._reserved:
+        while name in OWN_COLUMNS or name in self._reserved or name.startswith(ATTRIBUTE_PREFIX):
             name = "_" + name
         return _cut(name, self._length)
 

@@ -59,7 +59,7 @@ class Reading:
         numbers: What the events are called, each by its place; the others say places.
         fields: The rows' own fields, by name, but for their payloads; in pieces.
         groups: The numbers of the events of each group.
-        context: The columns of all events' contexts.
+        context: The columns of all events' contexts, and of their identities' attributes.
         areas: The other columns, by type and event table.
         extras: By table and column, the values of events that went the long way.
     """

@@ -6,7 +6,8 @@ at once, and falls back to this for those that are unusual.
 Which field goes where follows rudder-transformer, ``src/warehouse/index.js`` and ``config/``
 (https://github.com/rudderlabs/rudder-transformer):
 
-- ``context`` becomes ``context_…`` in every table; ``properties`` (of a group and an alias
+- ``context`` becomes ``context_…`` in every table, and ``identity``, which is streamproc's own,
+  ``identity_…``, a column for each attribute; ``properties`` (of a group and an alias
   ``traits``) become columns of their own names, in ``tracks`` not at all. The traits of an identify
   are those of ``context.traits`` and of ``traits``, the latter first.
 - Objects become columns down to some depth; what is deeper, and every list, is JSON.
@@ -24,9 +25,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 from streamproc.events import Json
 from streamproc.warehouse.kinds import Kind, fit
-from streamproc.warehouse.rows import LoadedRow
+from streamproc.warehouse.rows import IDENTITY, LoadedRow
 from streamproc.warehouse.shape.names import ColumnPath, Naming
-from streamproc.warehouse.standard import TABLES, USERS
+from streamproc.warehouse.standard import TABLES, USER, USERS
 
 __all__ = [
     "CONTEXT",
@@ -46,7 +47,7 @@ __all__ = [
 Fields: TypeAlias = Mapping[str, tuple[ColumnPath, ...]]
 
 CONTEXT: Final[ColumnPath] = ("context",)
-"""The one object whose columns keep its name before them."""
+"""The object of an event whose columns keep its name before them."""
 
 PLAIN: Final[Mapping[str, tuple[ColumnPath, ...]]] = {
     "track": (("properties",), ("userProperties",)),
@@ -129,10 +130,8 @@ def rows_of(row: LoadedRow, naming: Naming, depth: int) -> list[TableRow]:
     values = _values(row, PLAIN[row.type], naming, depth)
     rows = [TableRow(TABLES[row.type], base, values)]
     if has_user(row):
-        user = {
-            name: standard[name] for name in standard if name not in ("anonymous_id", "user_id")
-        }
-        rows.append(TableRow(USERS, user | {"id": _text(row.user_id)}, values))
+        user = {name: standard[name] for name in USER} | {"id": _text(row.user_id)}
+        rows.append(TableRow(USERS, user, values))
     return rows
 
 
@@ -190,6 +189,9 @@ def _standard(row: LoadedRow) -> dict[str, str | int | None]:
         "original_timestamp": row.original_timestamp,
         "timestamp": row.timestamp,
         "identity_id": _text(row.identity_id),
+        "account_id": _text(row.account_id),
+        "identity_resolved_by": _text(row.identity_resolved_by),
+        "identity_resolved_at": row.identity_resolved_at,
         "ruleset": _text(row.ruleset),
     }
 
@@ -220,7 +222,15 @@ def _values(
     fields = FIELDS[row.type]
     values = _fields(body, fields, found, depth)
     names = naming.columns(found, taken=fields)
-    return values | {names[path]: value for path, value in found.items()}
+    attributes = dict(_attributes(body.get(IDENTITY), naming))
+    return values | {names[path]: value for path, value in found.items()} | attributes
+
+
+def _attributes(identity: Json, naming: Naming) -> Iterator[tuple[str, Json]]:
+    if isinstance(identity, Mapping):
+        for name, value in identity.items():
+            if not is_blank(value):
+                yield naming.attribute(name), value
 
 
 def _fields(
