@@ -16,6 +16,7 @@ from streamproc.warehouse.standard import BASE, EVERY, LOADED, OVERFLOW, ROW, SY
 
 DIALECTS = (DUCKDB, PARQUET, POSTGRES, SNOWFLAKE)
 NAMINGS = {dialect.name: Naming(dialect) for dialect in DIALECTS}
+OWN_COLUMNS = {*EVERY, *TRACK, *BASE, LOADED, OVERFLOW, ROW}
 SAFE = re.compile(r"[a-z_][a-z0-9_]*")
 KEYS = st.text(max_size=12) | st.sampled_from(
     ["a b", "a_b", "aB", "select", "row", "id", "context"]
@@ -57,7 +58,32 @@ def test_any_path_gets_a_safe_column_that_is_not_one_of_ours(
     column = NAMINGS[dialect.name].column(path)
     assert SAFE.fullmatch(column)
     assert len(column) <= dialect.name_length
-    assert column not in {*EVERY, *TRACK, *BASE, LOADED, OVERFLOW, ROW}
+    assert column not in OWN_COLUMNS
+    assert not column.startswith("identity_")
+
+
+ATTRIBUTES = st.from_regex(r"\A[a-z][a-z0-9_]{0,62}\Z") | st.sampled_from(["id", "resolved_by"])
+
+
+@given(st.lists(ATTRIBUTES | st.text(), unique=True, max_size=6), st.sampled_from(DIALECTS))
+def test_attributes_get_columns_of_their_own_that_nothing_else_gets(
+    attributes: list[str], dialect: Dialect
+) -> None:
+    naming = NAMINGS[dialect.name]
+    columns = [naming.attribute(name) for name in attributes]
+    assert len(set(columns)) == len(columns)
+    for attribute, column in zip(attributes, columns, strict=True):
+        assert SAFE.fullmatch(column)
+        assert len(column) <= dialect.name_length
+        assert column.startswith("identity_")
+        assert column not in OWN_COLUMNS
+        for path in ((column,), ("identity", attribute), ("identity_" + attribute,)):
+            assert not naming.column(path).startswith("identity_")
+
+
+@pytest.mark.parametrize("attribute", ["plan", "a1b", "plan_", "a__b", "select", "n_1"])
+def test_an_attributes_column_is_its_name_as_it_stands(attribute: str) -> None:
+    assert Naming(SNOWFLAKE).attribute(attribute) == f"identity_{attribute}"
 
 
 @given(st.lists(PATHS, unique=True, max_size=8), st.sets(st.sampled_from(["a_b", "name", "_id"])))

@@ -199,3 +199,49 @@ def test_an_object_keyed_by_ids_is_the_json_of_its_own_column(key: str) -> None:
     body: dict[str, Any] = {"event": "Invited", "properties": {"team": {"roles": roles, "size": 2}}}
     values = tables_of("track", **body)["invited"].values
     assert values == {"team_roles": roles, "team_size": 2}
+
+
+def test_attributes_of_the_identity_are_columns_of_every_table_of_an_event() -> None:
+    identity = {"plan": "pro", "seats": 12, "owner": None, "note": ""}
+    attributes = {"identity_plan": "pro", "identity_seats": 12}
+    found = tables_of("track", event="Paid", properties={"n": 1}, identity=identity)
+    assert found["tracks"].values == attributes
+    assert found["paid"].values == {"n": 1, **attributes}
+    assert tables_of("identify", identity=identity)["users"].values == attributes
+
+
+def test_nothing_else_of_an_event_gets_the_column_of_an_attribute() -> None:
+    spoofed = {
+        "identity": {"plan": "enterprise"},
+        "identity_plan": "enterprise",
+        "identityPlan": "enterprise",
+        "identity_id": "u-2",
+        "accountId": "a-2",
+    }
+    for context in ({}, {"identity": {"plan": "enterprise"}}):
+        found = tables_of("track", event="Paid", properties=spoofed, context=context)["paid"]
+        assert not [column for column in found.values if column.startswith("identity_")]
+        assert "account_id" not in found.values
+
+
+def test_users_say_what_is_true_of_more_than_one_event() -> None:
+    row = ROW._replace(
+        type="identify",
+        identity_id="tok_k1_bb",
+        account_id="tok_k1_cc",
+        identity_resolved_by="alias",
+        identity_resolved_at=Micros(5),
+    )
+    identifies, users = rows_of(row, NAMING, 4)
+    assert identifies.standard["identity_resolved_by"] == "alias"
+    assert identifies.standard["identity_resolved_at"] == 5
+    assert (users.standard["identity_id"], users.standard["account_id"]) == (
+        "tok_k1_bb",
+        "tok_k1_cc",
+    )
+    assert not {"identity_resolved_by", "identity_resolved_at"} & {*users.standard}
+
+
+@pytest.mark.parametrize("identity", ["enterprise", ["plan"], 7, True])
+def test_an_identity_that_is_no_object_has_no_attributes(identity: Any) -> None:
+    assert tables_of("page", identity=identity)["pages"].values == {}
