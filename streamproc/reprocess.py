@@ -43,7 +43,7 @@ def reprocess(
         RetryableError: Kafka cannot be read, or does not take what was made.
     """
     kafka = settings.kafka
-    producer = BatchProducer(kafka.brokers, "reprocess", kafka.delivery_timeout_seconds)
+    producer = BatchProducer(kafka, "reprocess", kafka.delivery_timeout_seconds)
     for each in reader.stretches:
         if each.cut:
             log.warning(

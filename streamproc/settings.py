@@ -56,6 +56,30 @@ class KafkaSettings(Section):
     """How long a group member may be silent before its partitions go to others."""
     delivery_timeout_seconds: Seconds = 120
     """How long a message may take to be acknowledged before its batch is tried again."""
+    security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    """How to speak to brokers: encrypted (`ssl`), and with a log-in by `sasl_mechanism`."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
+    """How to log in; a client certificate needs none."""
+    sasl_username: str | None = None
+    """Who logs in with PLAIN or SCRAM."""
+    sasl_password: SecretStr | None = None
+    """The password for it."""
+    oauth_url: str | None = None
+    """Where OAUTHBEARER gets tokens by client credentials (OpenID Connect)."""
+    oauth_client_id: str | None = None
+    """Who asks for tokens."""
+    oauth_client_secret: SecretStr | None = None
+    """The secret for it."""
+    oauth_scope: str | None = None
+    """What the tokens are to be for."""
+    ssl_ca_file: Path | None = None
+    """PEM file of the authorities to trust; the system's when not set."""
+    ssl_certificate_file: Path | None = None
+    """PEM file of the client's certificate, where brokers ask for one (mTLS)."""
+    ssl_key_file: Path | None = None
+    """PEM file of its private key."""
+    ssl_key_password: SecretStr | None = None
+    """The password of that file."""
 
 
 class TopicSettings(Section):
@@ -73,6 +97,8 @@ class TopicSettings(Section):
     """Links between identities, as tokens; compacted."""
     attributes: str = "identity.attributes"
     """What the business knows of people and accounts, by token; compacted."""
+    suppressed: str = "identity.suppressed"
+    """People who were erased, as tokens: their later events are suppressed; compacted."""
     rules: str = "streamproc.rules"
     """Rulesets and where they take over, in one partition; compacted."""
     status: str = "streamproc.status"

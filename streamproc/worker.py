@@ -18,6 +18,7 @@ import structlog
 
 from streamproc.errors import StreamprocError, place_of
 from streamproc.flow import Flow
+from streamproc.kafka.consumer import Connection
 from streamproc.kafka.leases import Batch
 from streamproc.kafka.transport import BatchSchema, batch_producer
 from streamproc.settings import Settings
@@ -47,6 +48,7 @@ def build_app(settings: Settings, flow: Flow) -> faust.App:
     app = _App(
         settings.worker.group,
         broker=f"streamproc://{brokers}",
+        broker_credentials=Connection(settings.kafka),
         broker_session_timeout=settings.kafka.session_timeout_seconds,
         broker_max_poll_records=settings.worker.batch_records,
         broker_commit_interval=settings.worker.commit_interval_seconds,

@@ -66,7 +66,7 @@ def tell(flow: Flow, asked_for: Mapping[str, object], *, complete: bool, as_json
 def _run(settings: Settings, since: Micros, until: Micros | None) -> tuple[bool, Flow]:
     from streamproc.kafka.ranges import RangeReader
 
-    with RangeReader(settings.kafka.brokers, settings.topics.raw, since, until) as reader:
+    with RangeReader(settings.kafka, settings.topics.raw, since, until) as reader:
         return correct(settings, reader)
 
 
@@ -93,7 +93,7 @@ def correct(settings: Settings, reader: RangeReader) -> tuple[bool, Flow]:
     wait_for_topics(settings)
     rows = wait_for_row_codec(settings.registry, settings.topics.load)
     with following_identity(settings, config, nobody_of(config, ring)) as identity:
-        pipeline = make_pipeline(settings, ring, identity.state, ruleset)
+        pipeline = make_pipeline(settings, ring, identity.state, ruleset, listed=identity.state)
         signals: list[int] = []  # not an Event: its lock may be held when a signal comes
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda received, _frame: signals.append(received))

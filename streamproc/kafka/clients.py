@@ -10,6 +10,9 @@ from typing import Any
 import structlog
 from confluent_kafka import KafkaError
 
+from streamproc.kafka.security import security_config
+from streamproc.settings import KafkaSettings
+
 __all__ = ["BrokerWatch", "client_config"]
 
 log = structlog.get_logger()
@@ -50,17 +53,18 @@ class BrokerWatch:
         log.warning(sentence, role=self._role, **keys)
 
 
-def client_config(brokers: str, role: str) -> dict[str, Any]:
+def client_config(kafka: KafkaSettings, role: str) -> dict[str, Any]:
     """Return the configuration that every client shares.
 
     Args:
-        brokers: Comma-separated ``host:port``.
+        kafka: The brokers, and how to connect.
         role: What the client is, for logs and the broker's (``worker``, ``loader``, ``links`` …).
     """
     return {
-        "bootstrap.servers": brokers,
+        **security_config(kafka),
+        "bootstrap.servers": kafka.brokers,
         "client.id": f"streamproc-{role}",
-        "error_cb": BrokerWatch(brokers, role),
+        "error_cb": BrokerWatch(kafka.brokers, role),
         "logger": logging.getLogger("librdkafka"),
         # First retry of a lost connection at once, later ones up to 5 s apart: a broker that
         # restarts is found again within seconds, one that is gone is not hammered.

@@ -21,15 +21,17 @@ from typing import Any
 
 import structlog
 from confluent_kafka import TopicPartition
+from faust.auth import Credentials
 from faust.exceptions import ImproperlyConfigured
 from faust.transport import consumer as faust_consumer
-from faust.types import TP, ConsumerMessage, Message
+from faust.types import TP, AppT, ConsumerMessage, Message
 
 from streamproc.errors import StreamprocError
 from streamproc.kafka.leases import Lease
 from streamproc.kafka.reader import Reader, ReaderOptions
+from streamproc.settings import KafkaSettings
 
-__all__ = ["Consumer"]
+__all__ = ["Connection", "Consumer"]
 
 log = structlog.get_logger()
 
@@ -66,7 +68,7 @@ class Consumer(faust_consumer.Consumer):
         self._assignment_tasks: set[asyncio.Task[None]] = set()
         self._reader = Reader(
             ReaderOptions(
-                brokers=brokers_of(self.transport.url),
+                kafka=connection_of(self.app, self.transport.url),
                 group=conf.id,
                 instance_id=conf.consumer_group_instance_id,
                 session_timeout_seconds=conf.broker_session_timeout,
@@ -297,9 +299,27 @@ class Consumer(faust_consumer.Consumer):
         raise _unsupported("creating topics (use `streamproc topics apply`)")
 
 
-def brokers_of(urls: Iterable[Any]) -> str:
-    """Return Faust's broker URLs as librdkafka's ``bootstrap.servers``."""
-    return ",".join(f"{url.host or '127.0.0.1'}:{url.port or DEFAULT_PORT}" for url in urls)
+class Connection(Credentials):
+    """How the app's clients connect, for Faust's ``broker_credentials``."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        """Connect as ``kafka`` says; which brokers is for the app's URL to say."""
+        self.kafka = kafka
+
+    def __repr__(self) -> str:
+        """Say nothing of what it holds: Faust writes its configuration to the log."""
+        return type(self).__name__
+
+
+def connection_of(app: AppT, urls: Iterable[Any]) -> KafkaSettings:
+    """Return Faust's broker URLs and credentials as what all other clients are told."""
+    brokers = ",".join(f"{url.host or '127.0.0.1'}:{url.port or DEFAULT_PORT}" for url in urls)
+    credentials = app.conf.broker_credentials
+    if credentials is None:
+        return KafkaSettings(brokers=brokers)
+    if not isinstance(credentials, Connection):
+        raise _unsupported("credentials other than its own Connection")
+    return credentials.kafka.model_copy(update={"brokers": brokers})
 
 
 async def _wait_for(event: asyncio.Event, seconds: float) -> None:

@@ -29,6 +29,7 @@ from confluent_kafka import (
 from streamproc.errors import RetryableError, place_of
 from streamproc.events import Micros
 from streamproc.kafka.clients import client_config
+from streamproc.settings import KafkaSettings
 
 __all__ = [
     "RECORD_BYTES",
@@ -77,16 +78,18 @@ class LogReader(threading.Thread):
     then nothing more is applied, and whoever asks is told so, for good.
     """
 
-    def __init__(self, brokers: str, topic: str, apply: Callable[[LogRecord], object]) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, topic: str, apply: Callable[[LogRecord], object]
+    ) -> None:
         """Prepare the threads; ``apply`` is called in one of them, record by record, in order."""
         super().__init__(name=f"kafka-log-{topic}", daemon=True)
         self._place = TopicPartition(topic, PARTITION)
         self._apply = apply
         self._stop_requested = threading.Event()
-        self._consumer = lone_consumer(brokers, "log")
+        self._consumer = lone_consumer(kafka, "log")
         # Asks over a connection of its own: on the reader's, an answer waits behind the fetch that
         # the broker is holding (0.5 ms against 100).
-        self._asker = lone_consumer(brokers, "log-end")
+        self._asker = lone_consumer(kafka, "log-end")
         self._asking = threading.Thread(target=self._answer, name=f"{self.name}-end", daemon=True)
         self._questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -236,12 +239,12 @@ class _Question(NamedTuple):
 class LogWriter:
     """Appends to the log, one record at a time; may be used by several threads."""
 
-    def __init__(self, brokers: str, topic: str, seconds: float) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str, seconds: float) -> None:
         """Make the producer; a record that is not acknowledged within ``seconds`` is given up."""
         self._topic = topic
         self._seconds = seconds
         self._producer = Producer(
-            client_config(brokers, "log-writer")
+            client_config(kafka, "log-writer")
             | {
                 "enable.idempotence": True,
                 "acks": "all",
@@ -292,9 +295,9 @@ def why_unknown(topic: str, what: str, cause: KafkaError | None) -> str:
     return f"the {what} of {topic} is unknown: {told}"
 
 
-def lone_consumer(brokers: str, role: str) -> Consumer:
+def lone_consumer(kafka: KafkaSettings, role: str) -> Consumer:
     """Return a consumer that joins no group, commits nothing, and reads what everybody can see."""
-    config: dict[str, Any] = client_config(brokers, role) | {
+    config: dict[str, Any] = client_config(kafka, role) | {
         "group.id": "streamproc-log",  # asked for by librdkafka
         "enable.auto.commit": False,
         "enable.partition.eof": True,

@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streamproc.errors import RetryableError
 from streamproc.kafka.clients import client_config
+from streamproc.settings import KafkaSettings
 
 __all__ = ["REFUSED", "BatchProducer", "Outgoing", "producer_config"]
 
@@ -90,9 +91,9 @@ class Delivery:
 class BatchProducer:
     """A producer and the thread that serves its delivery reports."""
 
-    def __init__(self, brokers: str, role: str, delivery_timeout_seconds: float) -> None:
+    def __init__(self, kafka: KafkaSettings, role: str, delivery_timeout_seconds: float) -> None:
         """Make the producer; it connects when it has something to send."""
-        self._producer = Producer(producer_config(brokers, role, delivery_timeout_seconds))
+        self._producer = Producer(producer_config(kafka, role, delivery_timeout_seconds))
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="kafka-delivery", daemon=True)
         self._thread.start()
@@ -134,15 +135,17 @@ class BatchProducer:
             self._producer.poll(POLL_SECONDS)
 
 
-def producer_config(brokers: str, role: str, delivery_timeout_seconds: float) -> dict[str, Any]:
+def producer_config(
+    kafka: KafkaSettings, role: str, delivery_timeout_seconds: float
+) -> dict[str, Any]:
     """Return the configuration of an idempotent producer that loses nothing.
 
     Args:
-        brokers: Comma-separated ``host:port``.
+        kafka: The brokers, and how to connect.
         role: What the client is, as for :func:`~streamproc.kafka.clients.client_config`.
         delivery_timeout_seconds: How long a message may take to be acknowledged.
     """
-    return client_config(brokers, role) | {
+    return client_config(kafka, role) | {
         "enable.idempotence": True,
         "acks": "all",
         "compression.type": "lz4",

@@ -21,6 +21,7 @@ from streamproc.errors import RetryableError
 from streamproc.events import Micros, Record
 from streamproc.kafka.clients import client_config
 from streamproc.kafka.reader import to_record
+from streamproc.settings import KafkaSettings
 
 __all__ = ["RangeReader", "Stretch"]
 
@@ -59,7 +60,7 @@ class RangeReader:
 
     def __init__(
         self,
-        brokers: str,
+        kafka: KafkaSettings,
         topic: str,
         since: Micros = EARLIEST,
         until: Micros | None = None,
@@ -69,7 +70,7 @@ class RangeReader:
         """Find out where to read.
 
         Args:
-            brokers: Where to begin to ask.
+            kafka: The brokers, and how to connect.
             topic: What is read.
             since: From when on.
             until: Until when; None for what is the end now.
@@ -80,7 +81,7 @@ class RangeReader:
         """
         self._topic = topic
         self._consumer = Consumer(
-            client_config(brokers, "reprocess")
+            client_config(kafka, "reprocess")
             | {
                 "group.id": "streamproc-reprocess",  # asked for by librdkafka
                 "enable.auto.commit": False,

@@ -37,6 +37,7 @@ from streamproc.events import Micros, Origin, Record
 from streamproc.kafka.clients import client_config
 from streamproc.kafka.leases import Lease
 from streamproc.kafka.topic_ids import CurrentTopics
+from streamproc.settings import KafkaSettings
 
 __all__ = ["Reader", "ReaderOptions", "RebalanceListener"]
 
@@ -71,7 +72,7 @@ MOVING = frozenset(
 class ReaderOptions:
     """How a reader consumes."""
 
-    brokers: str
+    kafka: KafkaSettings
     group: str
     instance_id: str | None
     session_timeout_seconds: float
@@ -109,7 +110,7 @@ class Reader(threading.Thread):
         self._paused: set[Partition] = set()
         self._stop_requested = threading.Event()
         self._fatal: str | None = None
-        self._topics = CurrentTopics(options.brokers)
+        self._topics = CurrentTopics(options.kafka)
         self._consumer = Consumer(
             consumer_config(options) | {"on_commit": self._on_commit},
         )
@@ -384,7 +385,7 @@ def _uncommitted(leases: Iterable[Lease]) -> list[TopicPartition]:
 
 def consumer_config(options: ReaderOptions) -> dict[str, Any]:
     """Return librdkafka's configuration for a group member that commits by itself."""
-    config: dict[str, Any] = client_config(options.brokers, options.group) | {
+    config: dict[str, Any] = client_config(options.kafka, options.group) | {
         "group.id": options.group,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,

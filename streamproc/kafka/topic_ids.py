@@ -18,6 +18,7 @@ from streamproc.errors import RetryableError
 from streamproc.kafka.clients import client_config
 from streamproc.kafka.control import why_unknown
 from streamproc.kafka.topics import MOCK_CLUSTER
+from streamproc.settings import KafkaSettings
 
 __all__ = ["CurrentTopics", "TopicIds", "TopicWatch"]
 
@@ -31,9 +32,9 @@ WATCH_SECONDS: Final = 5.0
 class TopicIds:
     """Asks for ids of topics; may be used by several threads."""
 
-    def __init__(self, brokers: str) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         """Connect when it is first asked."""
-        self._admin = AdminClient(client_config(brokers, "topic-ids"))
+        self._admin = AdminClient(client_config(kafka, "topic-ids"))
 
     def ask(self, topic: str, seconds: float) -> str | None:
         """Return the id of ``topic``; None where the brokers give no ids. Blocks.
@@ -87,9 +88,9 @@ class TopicWatch:
 class CurrentTopics:
     """Which topics the names are of that a consumer reads; for one thread."""
 
-    def __init__(self, brokers: str) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         """Know none yet."""
-        self._ids = TopicIds(brokers)
+        self._ids = TopicIds(kafka)
         self._known: dict[str, str] = {}
         self._watches: dict[str, TopicWatch] = {}
 

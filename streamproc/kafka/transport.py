@@ -29,7 +29,7 @@ from faust.transport import base
 from faust.types import TP, RecordMetadata
 
 from streamproc.errors import RetryableError
-from streamproc.kafka.consumer import DEFAULT_PORT, Consumer, brokers_of
+from streamproc.kafka.consumer import DEFAULT_PORT, Consumer, connection_of
 from streamproc.kafka.leases import Batch
 from streamproc.kafka.producer import BatchProducer, Outgoing
 
@@ -61,7 +61,7 @@ class Producer(base.Producer):
         """Make the producer."""
         await super().on_start()
         self.batches = BatchProducer(
-            brokers_of(self.transport.url),
+            connection_of(self.app, self.transport.url),
             self.app.conf.id,
             self.request_timeout,
         )

@@ -28,6 +28,7 @@ from streamproc.rollout.records import Activate, Published, Shadow, ShadowEnd, d
 from streamproc.rollout.reporter import Reporter
 from streamproc.rollout.shadow import Candidate, Shadowing
 from streamproc.rollout.status import PartitionStatus, WorkerStatus
+from streamproc.settings import KafkaSettings
 
 __all__ = ["Channel", "TopicRules"]
 
@@ -47,7 +48,7 @@ class Channel:
     Attributes:
         worker: The worker's name, one of a kind.
         version: Of streamproc.
-        brokers: Comma-separated ``host:port``.
+        kafka: The brokers, and how to connect.
         raw: The topic whose records are decided about.
         rules: The topic of rules.
         status: The topic of status.
@@ -56,7 +57,7 @@ class Channel:
 
     worker: str
     version: str
-    brokers: str
+    kafka: KafkaSettings
     raw: str
     rules: str
     status: str
@@ -80,10 +81,10 @@ class TopicRules:
         self._ignored = 0
         self._refused = 0
         self._longest_wait = 0.0
-        self._ids = TopicIds(channel.brokers)
-        self._reader = LogReader(channel.brokers, channel.rules, self._take)
+        self._ids = TopicIds(channel.kafka)
+        self._reader = LogReader(channel.kafka, channel.rules, self._take)
         topics = (channel.rules, channel.status)
-        self._reporter = Reporter(channel.worker, channel.brokers, topics, self)
+        self._reporter = Reporter(channel.worker, channel.kafka, topics, self)
 
     def start(self) -> None:
         """Return when the ruleset that took over last is ready; waits for the first of all.

@@ -63,17 +63,17 @@ class RulesLog:
         Raises:
             RetryableError: The brokers cannot be reached.
         """
-        brokers, topics = settings.kafka.brokers, settings.topics
+        kafka, topics = settings.kafka, settings.topics
         self.ledger = Ledger(topics.raw)
         self.entries: list[Entry] = []
         self.ignored = 0
         self.end = 0
         self._raw = topics.raw
         self._read: queue.SimpleQueue[LogRecord] = queue.SimpleQueue()
-        self._ends = lone_consumer(brokers, "fences")
-        self._ids = TopicIds(brokers)
-        self._writer = LogWriter(brokers, topics.rules, ASK_SECONDS)
-        self._reader = LogReader(brokers, topics.rules, self._read.put)
+        self._ends = lone_consumer(kafka, "fences")
+        self._ids = TopicIds(kafka)
+        self._writer = LogWriter(kafka, topics.rules, ASK_SECONDS)
+        self._reader = LogReader(kafka, topics.rules, self._read.put)
         self._reader.start()
 
     def catch_up(self) -> None:

@@ -15,6 +15,7 @@ from streamproc.kafka.control import LogWriter
 from streamproc.rollout.ledger import Try
 from streamproc.rollout.records import Abort, encode
 from streamproc.rollout.status import WorkerStatus, encode_status
+from streamproc.settings import KafkaSettings
 
 __all__ = ["Reporter", "Speaker"]
 
@@ -44,7 +45,9 @@ class Speaker(Protocol):
 class Reporter(threading.Thread):
     """Writes a worker's status, and aborts of what took too long."""
 
-    def __init__(self, name: str, brokers: str, topics: tuple[str, str], speaker: Speaker) -> None:
+    def __init__(
+        self, name: str, kafka: KafkaSettings, topics: tuple[str, str], speaker: Speaker
+    ) -> None:
         """Prepare the thread; ``topics`` are those of rules and of status."""
         super().__init__(name="rules-reporter", daemon=True)
         self._worker = name
@@ -53,7 +56,7 @@ class Reporter(threading.Thread):
         self._stop_requested = threading.Event()
         self._seen: dict[Try, float] = {}
         self._shadow: tuple[bytes, bytes] | None = None
-        self._rules, self._status = (LogWriter(brokers, topic, WRITE_SECONDS) for topic in topics)
+        self._rules, self._status = (LogWriter(kafka, topic, WRITE_SECONDS) for topic in topics)
 
     def wake(self) -> None:
         """Have the status said at once: something has changed."""

@@ -69,7 +69,7 @@ def _channel(settings: Settings) -> Channel:
         # A name that outlives a restart, where there is one; else of this process.
         worker=settings.worker.instance_id or f"{socket.gethostname()}/{os.getpid()}",
         version=version("streamproc"),
-        brokers=settings.kafka.brokers,
+        kafka=settings.kafka,
         raw=settings.topics.raw,
         rules=settings.topics.rules,
         status=settings.topics.status,

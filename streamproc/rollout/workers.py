@@ -47,7 +47,7 @@ class Workers:
         self._lock = threading.Lock()
         self._heard: dict[bytes, tuple[WorkerStatus, Micros, float]] = {}
         self._reports: dict[bytes, ShadowReport | None] = {}
-        self._reader = LogReader(settings.kafka.brokers, settings.topics.status, self._take)
+        self._reader = LogReader(settings.kafka, settings.topics.status, self._take)
         self._reader.start()
         self._caught_up_at: float | None = None
 

@@ -14,6 +14,7 @@ from streamproc.errors import RetryableError
 from streamproc.kafka import control
 from streamproc.kafka.control import LogReader, LogRecord, LogWriter
 from streamproc.kafka.embedded import EmbeddedBroker
+from streamproc.settings import KafkaSettings
 
 SECONDS = 10.0
 
@@ -28,7 +29,7 @@ def topic(broker: Broker) -> str:
 @pytest.fixture
 def read(broker: Broker, topic: str) -> Iterator[tuple[LogReader, list[LogRecord]]]:
     records: list[LogRecord] = []
-    reader = LogReader(broker.bootstrap, topic, records.append)
+    reader = LogReader(KafkaSettings(brokers=broker.bootstrap), topic, records.append)
     reader.start()
     yield reader, records
     reader.stop(SECONDS)
@@ -42,7 +43,7 @@ def test_whoever_is_caught_up_has_read_all_that_was_written_before(
     broker: Broker, topic: str, read: Read
 ) -> None:
     reader, records = read
-    writer = LogWriter(broker.bootstrap, topic, SECONDS)
+    writer = LogWriter(KafkaSettings(brokers=broker.bootstrap), topic, SECONDS)
     for number in range(50):
         offset = writer.append(b"%d" % number, b"v%d" % number)
         reader.caught_up(SECONDS).result(SECONDS)
@@ -61,8 +62,8 @@ def test_a_question_waits_for_no_fetch_of_the_reader(
 ) -> None:
     held = {"fetch.wait.max.ms": 3_000 * int(SECONDS)}  # a question behind it would not be answered
     monkeypatch.setattr(control, "Consumer", lambda config: Consumer(config | held))
-    LogWriter(broker.bootstrap, topic, SECONDS).append(b"k", b"v")
-    reader = LogReader(broker.bootstrap, topic, lambda _: None)
+    LogWriter(KafkaSettings(brokers=broker.bootstrap), topic, SECONDS).append(b"k", b"v")
+    reader = LogReader(KafkaSettings(brokers=broker.bootstrap), topic, lambda _: None)
     reader.start()
     for _ in range(20):
         reader.caught_up(SECONDS).result(SECONDS)
@@ -79,7 +80,7 @@ def test_what_ends_a_transaction_takes_an_offset_and_holds_nobody_up(kafka: Brok
     producer.produce(topic, b"v", b"k")
     producer.commit_transaction(SECONDS)
     records: queue.SimpleQueue[LogRecord] = queue.SimpleQueue()
-    reader = LogReader(kafka.bootstrap, topic, records.put)
+    reader = LogReader(KafkaSettings(brokers=kafka.bootstrap), topic, records.put)
     reader.start()
 
     reader.caught_up(SECONDS).result(SECONDS)
@@ -90,7 +91,7 @@ def test_what_ends_a_transaction_takes_an_offset_and_holds_nobody_up(kafka: Brok
 
 @pytest.mark.kafka
 def test_a_topic_that_is_missing_is_said_to_be(kafka: Broker) -> None:
-    reader = LogReader(kafka.bootstrap, "nowhere", lambda _: None)
+    reader = LogReader(KafkaSettings(brokers=kafka.bootstrap), "nowhere", lambda _: None)
     reader.start()
 
     with pytest.raises(RetryableError, match="there is no topic nowhere"):
@@ -101,7 +102,7 @@ def test_a_topic_that_is_missing_is_said_to_be(kafka: Broker) -> None:
 def test_a_broker_that_is_away_is_waited_for_no_longer_than_asked() -> None:
     with EmbeddedBroker() as cluster:
         cluster.make(["log"])
-        reader = LogReader(cluster.bootstrap, "log", lambda _: None)
+        reader = LogReader(KafkaSettings(brokers=cluster.bootstrap), "log", lambda _: None)
         reader.start()
         reader.caught_up(SECONDS).result(SECONDS)
     asked = reader.caught_up(0.5)
@@ -109,7 +110,7 @@ def test_a_broker_that_is_away_is_waited_for_no_longer_than_asked() -> None:
     with pytest.raises(RetryableError, match="the end of log is unknown"):
         asked.result(2 * SECONDS)
     with pytest.raises(RetryableError, match="not written to log"):
-        LogWriter(cluster.bootstrap, "log", 0.5).append(b"k", b"v")
+        LogWriter(KafkaSettings(brokers=cluster.bootstrap), "log", 0.5).append(b"k", b"v")
     reader.stop(SECONDS)
 
 
@@ -117,14 +118,14 @@ def test_a_broker_that_is_away_is_waited_for_no_longer_than_asked() -> None:
 def test_a_log_that_was_made_anew_is_not_taken_for_the_one_that_was_read(kafka: Broker) -> None:
     topic, records = kafka.group("log"), list[LogRecord]()
     kafka.create(topic, 1)
-    writer = LogWriter(kafka.bootstrap, topic, SECONDS)
+    writer = LogWriter(KafkaSettings(brokers=kafka.bootstrap), topic, SECONDS)
     for number in range(5):
         writer.append(b"%d" % number, b"old")
-    reader = LogReader(kafka.bootstrap, topic, records.append)
+    reader = LogReader(KafkaSettings(brokers=kafka.bootstrap), topic, records.append)
     reader.start()
     reader.caught_up(SECONDS).result(SECONDS)
     make_anew(kafka, topic, 1)
-    LogWriter(kafka.bootstrap, topic, SECONDS).append(b"0", b"new")
+    LogWriter(KafkaSettings(brokers=kafka.bootstrap), topic, SECONDS).append(b"0", b"new")
 
     for _ in range(2):
         with pytest.raises(RetryableError, match="is shorter than it was"):
@@ -136,9 +137,13 @@ def test_a_log_that_was_made_anew_is_not_taken_for_the_one_that_was_read(kafka: 
 def test_a_fault_of_what_takes_the_records_is_told_to_whoever_waits(
     broker: Broker, topic: str
 ) -> None:
-    reader = LogReader(broker.bootstrap, topic, lambda record: [][record.offset])
+    reader = LogReader(
+        KafkaSettings(brokers=broker.bootstrap), topic, lambda record: [][record.offset]
+    )
     reader.start()
-    LogWriter(broker.bootstrap, topic, SECONDS).append(b"k", b"jane@example.com")
+    LogWriter(KafkaSettings(brokers=broker.bootstrap), topic, SECONDS).append(
+        b"k", b"jane@example.com"
+    )
 
     with pytest.raises(RetryableError, match="IndexError") as told:
         reader.caught_up(SECONDS).result(SECONDS)

@@ -21,6 +21,7 @@ from streamproc.kafka.identity import reader as module
 from streamproc.kafka.identity.reader import IdentityReader
 from streamproc.kafka.identity.slots import READ_TO_END
 from streamproc.kafka.identity.state import IdentityState, Place
+from streamproc.settings import KafkaSettings
 
 SECONDS = 20.0
 COMPACTED = {
@@ -49,6 +50,9 @@ class Listed:
         self.forgotten.append(link)
         return True
 
+    def erase(self, token: Token) -> bool:
+        return any(token in each for each in self.links)
+
     def resolve(self, subject: Subject) -> Identity:
         return Identity(subject.user)
 
@@ -71,7 +75,7 @@ def reading(
     bootstrap: str, topic: str, listed: Listed, store: Store | None = None
 ) -> Iterator[IdentityReader]:
     state = IdentityState(store or MemoryStore(), listed, topic, {})
-    reader = IdentityReader(bootstrap, state)
+    reader = IdentityReader(KafkaSettings(brokers=bootstrap), state)
     reader.start()
     try:
         yield reader
@@ -128,7 +132,9 @@ def test_caught_up_does_not_come_before_everything_is_applied(embedded: Broker) 
         time.sleep(0.01)
 
     listed = Listed(slowly)
-    reader = IdentityReader(embedded.bootstrap, IdentityState(MemoryStore(), listed, topic, {}))
+    reader = IdentityReader(
+        KafkaSettings(brokers=embedded.bootstrap), IdentityState(MemoryStore(), listed, topic, {})
+    )
     asked += [reader.caught_up(), reader.caught_up()]
     reader.start()
     for future in asked:
@@ -227,7 +233,9 @@ def test_whoever_gave_up_waiting_does_not_end_the_thread(embedded: Broker) -> No
     topic = new_topic(embedded)
     embedded.produce(topic, records(1))
     listed = Listed()
-    reader = IdentityReader(embedded.bootstrap, IdentityState(MemoryStore(), listed, topic, {}))
+    reader = IdentityReader(
+        KafkaSettings(brokers=embedded.bootstrap), IdentityState(MemoryStore(), listed, topic, {})
+    )
     assert reader.caught_up().cancel()
 
     reader.start()
@@ -348,7 +356,7 @@ def test_a_broker_that_is_gone_is_an_error_that_passes(monkeypatch: pytest.Monke
     with EmbeddedBroker() as cluster:
         cluster.make(["links"])
         state = IdentityState(MemoryStore(), Listed(), "links", {})
-        reader = IdentityReader(cluster.bootstrap, state)
+        reader = IdentityReader(KafkaSettings(brokers=cluster.bootstrap), state)
         reader.start()
         reader.caught_up().result(SECONDS)
 

@@ -14,13 +14,14 @@ from streamproc.errors import RetryableError
 from streamproc.kafka import producer as module
 from streamproc.kafka.embedded import EmbeddedBroker
 from streamproc.kafka.producer import BatchProducer, Outgoing
+from streamproc.settings import KafkaSettings
 
 SECONDS = 30.0
 
 
 @contextmanager
 def producing(broker: str, delivery_timeout_seconds: float = SECONDS) -> Iterator[BatchProducer]:
-    producer = BatchProducer(broker, "test", delivery_timeout_seconds)
+    producer = BatchProducer(KafkaSettings(brokers=broker), "test", delivery_timeout_seconds)
     try:
         yield producer
     finally:
@@ -138,7 +139,7 @@ def test_a_message_that_the_client_itself_refuses_does_not_hold_up_the_others(
 
 def test_a_broker_that_is_gone_is_an_error_that_passes() -> None:
     with EmbeddedBroker() as cluster:
-        producer = BatchProducer(cluster.bootstrap, "test", 1.0)
+        producer = BatchProducer(KafkaSettings(brokers=cluster.bootstrap), "test", 1.0)
         assert send(producer, numbered("topic", 10, 3)) == []
 
     with pytest.raises(RetryableError, match=r"^not delivered: _MSG_TIMED_OUT$"):
@@ -149,7 +150,7 @@ def test_a_broker_that_is_gone_is_an_error_that_passes() -> None:
 def test_closing_waits_for_what_is_under_way_and_ends_the_thread(broker: Broker) -> None:
     topic = new_topic(broker)
     before = threading.active_count()
-    producer = BatchProducer(broker.bootstrap, "test", SECONDS)
+    producer = BatchProducer(KafkaSettings(brokers=broker.bootstrap), "test", SECONDS)
     loop = asyncio.new_event_loop()
     producer.send(numbered(topic, 500, 3), loop)
 
@@ -162,7 +163,7 @@ def test_closing_waits_for_what_is_under_way_and_ends_the_thread(broker: Broker)
 
 def test_closing_waits_no_longer_than_it_is_told() -> None:
     with EmbeddedBroker() as cluster:
-        producer = BatchProducer(cluster.bootstrap, "test", SECONDS)
+        producer = BatchProducer(KafkaSettings(brokers=cluster.bootstrap), "test", SECONDS)
     loop = asyncio.new_event_loop()
     producer.send(numbered("topic", 10, 3), loop)
     started = time.monotonic()

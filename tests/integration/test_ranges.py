@@ -7,6 +7,7 @@ from brokers import Broker
 
 from streamproc.kafka import ranges
 from streamproc.kafka.ranges import RangeReader
+from streamproc.settings import KafkaSettings
 
 pytestmark = pytest.mark.kafka
 
@@ -32,7 +33,7 @@ def test_exactly_the_offsets_that_are_picked_are_read_in_order(
     kafka: Broker, raw: str, most_passed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ranges, "MOST_PASSED", most_passed)
-    with RangeReader(kafka.bootstrap, raw) as reader:
+    with RangeReader(KafkaSettings(brokers=kafka.bootstrap), raw) as reader:
         reader.pick({0: [(3, 5), (20, 21), (55, 99)]})
 
         assert sum(each.following - each.first for each in reader.stretches) == 8
@@ -40,12 +41,12 @@ def test_exactly_the_offsets_that_are_picked_are_read_in_order(
 
 
 def test_nothing_is_read_where_nothing_is_picked(kafka: Broker, raw: str) -> None:
-    with RangeReader(kafka.bootstrap, raw) as reader:
+    with RangeReader(KafkaSettings(brokers=kafka.bootstrap), raw) as reader:
         reader.pick({})
 
         assert reader.done
 
 
 def test_all_is_read_where_nobody_picks(kafka: Broker, raw: str) -> None:
-    with RangeReader(kafka.bootstrap, raw) as reader:
+    with RangeReader(KafkaSettings(brokers=kafka.bootstrap), raw) as reader:
         assert read(reader) == list(range(60))

@@ -125,7 +125,7 @@ def _records(file: BinaryIO, topic: str) -> Iterator[Record]:
 def _compare_topic(comparison: Comparison, settings: Settings, topic: str, sample: int) -> None:
     from streamproc.kafka.ranges import RangeReader
 
-    with RangeReader(settings.kafka.brokers, topic, last=sample) as reader:
+    with RangeReader(settings.kafka, topic, last=sample) as reader:
         total = sum(each.following - each.first for each in reader.stretches)
         with progress_of(total) as advance:
             while not reader.done:

@@ -81,7 +81,7 @@ def reprocess(
     configure(settings.log)
     window = Window(micros(since), None if until is None else micros(until))
     wanted = _wanted(settings, earlier, window, weaker_only=weaker_only)
-    with RangeReader(settings.kafka.brokers, settings.topics.raw) as reader:
+    with RangeReader(settings.kafka, settings.topics.raw) as reader:
         found = _pick(reader, wanted)
         if dry_run:
             click.echo(json.dumps(found, indent=2) if as_json else _said(found))

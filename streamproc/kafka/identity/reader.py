@@ -29,6 +29,7 @@ from streamproc.errors import RetryableError, place_of
 from streamproc.events import Micros
 from streamproc.kafka.clients import client_config
 from streamproc.kafka.identity.state import Found, IdentityState, Place
+from streamproc.settings import KafkaSettings
 
 __all__ = ["IdentityReader"]
 
@@ -56,7 +57,7 @@ MADE_ANEW: Final = "is shorter than it was: it was made anew, or has lost record
 class IdentityReader(threading.Thread):
     """Reads all records of the state's topics into it, and says when it has read to their ends."""
 
-    def __init__(self, brokers: str, state: IdentityState) -> None:
+    def __init__(self, kafka: KafkaSettings, state: IdentityState) -> None:
         """Prepare the thread; it goes on from where ``state`` is."""
         super().__init__(name="kafka-identity", daemon=True)
         self.state = state
@@ -71,7 +72,7 @@ class IdentityReader(threading.Thread):
         self._broken: str | None = None
         self._refused = 0
         self._consumer = Consumer(
-            client_config(brokers, "identity")
+            client_config(kafka, "identity")
             | {
                 "group.id": "streamproc-identity",  # asked for by librdkafka; nothing is committed
                 "enable.auto.commit": False,

@@ -68,7 +68,7 @@ class DeadLetterProducer:
     def _connect(self) -> Producer:
         delivery_timeout = int(self._settings.kafka.delivery_timeout_seconds * 1_000)
         return Producer(
-            client_config(self._settings.kafka.brokers, "loader-dead")
+            client_config(self._settings.kafka, "loader-dead")
             | {
                 "enable.idempotence": True,
                 "acks": "all",

@@ -32,7 +32,7 @@ def publish_deletions(settings: Settings, deletions: Iterable[Deletion]) -> None
             failed.append(error.name())
 
     producer = Producer(
-        client_config(settings.kafka.brokers, "deletions")
+        client_config(settings.kafka, "deletions")
         | {
             "enable.idempotence": True,
             "acks": "all",

@@ -141,7 +141,7 @@ class KafkaSource:
         self._topic = topic
         self._is_lone = group is None
         self._consumer = Consumer(consumer_config(settings, group))
-        self._ids = TopicIds(settings.kafka.brokers)
+        self._ids = TopicIds(settings.kafka)
         self._watched = TopicWatch(self._ids, topic)
         self._begun: dict[Place, str | None] = {}
         self._is_watching = False
@@ -297,7 +297,7 @@ class KafkaSource:
 
 def consumer_config(settings: Settings, group: str | None) -> dict[str, object]:
     """Return librdkafka's configuration for a member of ``group`` that is told where to begin."""
-    config: dict[str, object] = client_config(settings.kafka.brokers, "loader") | {
+    config: dict[str, object] = client_config(settings.kafka, "loader") | {
         "group.id": group or LONE,  # librdkafka wants one; nothing is committed
         "session.timeout.ms": int(settings.kafka.session_timeout_seconds * 1_000),
         "partition.assignment.strategy": "cooperative-sticky",

@@ -178,7 +178,7 @@ def _lags(
         if stored is None:
             following = _committed(consumer, places)
         else:
-            topic_id = TopicIds(settings.kafka.brokers).ask(topic, ASK_SECONDS) if places else None
+            topic_id = TopicIds(settings.kafka).ask(topic, ASK_SECONDS) if places else None
             following = _offsets(stored, topic_id, ends)
         first = {place: max(following.get(place, low), low) for place, (low, _) in ends.items()}
         waiting = {place: offset for place, offset in first.items() if offset < ends[place][1]}

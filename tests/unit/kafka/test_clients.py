@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError
 
 from streamproc.kafka import clients
 from streamproc.kafka.clients import QUIET_SECONDS, BrokerWatch, client_config
+from streamproc.settings import KafkaSettings
 
 GONE = KafkaError(KafkaError._ALL_BROKERS_DOWN)
 ONE_GONE = KafkaError(KafkaError._TRANSPORT)
@@ -82,7 +83,7 @@ def test_a_fatal_error_is_always_told() -> None:
 
 
 def test_every_client_is_told_where_the_brokers_are_and_whom_to_tell_of_trouble() -> None:
-    config = client_config("one:9092", "loader")
+    config = client_config(KafkaSettings(brokers="one:9092"), "loader")
 
     assert config["bootstrap.servers"] == "one:9092"
     assert config["client.id"] == "streamproc-loader"
