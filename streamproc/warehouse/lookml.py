@@ -17,7 +17,7 @@ from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.redactions import Mark, Marks
 from streamproc.warehouse.schema import Columns, Schema
-from streamproc.warehouse.standard import BASE, LOADED, OVERFLOW, TABLES, USERS
+from streamproc.warehouse.standard import ATTRIBUTES, BASE, LOADED, OVERFLOW, TABLES, USERS
 
 __all__ = ["HEADER", "Place", "strangers", "to_lookml"]
 
@@ -29,7 +29,9 @@ HEADER: Final = (
 NAME: Final = re.compile(r"[a-z0-9_]+")
 """What all names of the loader's match, and what a name in LookML may be."""
 
-HIDDEN: Final = frozenset({*BASE, LOADED, OVERFLOW, "original_timestamp", "ruleset", "sent_at"})
+HIDDEN: Final = frozenset(
+    {*BASE, LOADED, OVERFLOW, "identity_resolved_at", "original_timestamp", "ruleset", "sent_at"}
+)
 """Columns for those who look after the warehouse, not for those who ask it."""
 
 TIMEFRAMES: Final = ("raw", "time", "hour", "date", "week", "month", "quarter", "year")
@@ -61,6 +63,13 @@ DESCRIPTIONS: Final = {
     "anonymous_id": "The device or browser.",
     "user_id": "The user; empty before they are known.",
     "identity_id": "Token of the person, as far as known when the event was processed.",
+    "account_id": "Token of the account that the person belongs to, or that the event names.",
+    "identity_resolved_by": (
+        "What showed who it was: user_id, alias, anonymous_id or trait; empty where nothing did."
+    ),
+    "identity_resolved_at": (
+        "When the link was stated that showed who it was; empty where the event's own id did."
+    ),
     "received_at": "When the server received it.",
     "sent_at": "When it was sent, by the device's clock.",
     "original_timestamp": "When it happened, by the device's clock.",
@@ -177,6 +186,8 @@ def _told(name: str, kind: Kind, found: Collection[Mark]) -> Iterator[str]:
     entities = sorted({mark.entity for mark in found})
     treatments = sorted({TREATMENTS.get(mark.operator, mark.operator) for mark in found})
     description = DESCRIPTIONS.get(name, "")
+    if not description and name.startswith(ATTRIBUTES):
+        description = f"What the business says of the person: {name.removeprefix(ATTRIBUTES)}."
     if found:
         told = f"Personal data ({', '.join(entities)}), {', '.join(treatments)}."
         description = f"{description} {told}".lstrip()

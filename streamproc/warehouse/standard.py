@@ -12,6 +12,7 @@ from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.schema import Columns, Schema
 
 __all__ = [
+    "ATTRIBUTES",
     "BASE",
     "EVERY",
     "LOADED",
@@ -68,6 +69,10 @@ OF_EVENTS: Final = {"anonymous_id", "user_id", "identity_resolved_by", "identity
 
 USER: Final[Columns] = {name: kind for name, kind in EVERY.items() if name not in OF_EVENTS}
 """Columns of ``users``, where ``id`` is the user's."""
+
+ATTRIBUTES: Final = "identity_"
+"""What the columns begin with that hold what the business knows of an identity: after it comes the
+attribute. No column of anything else begins so, but for those of :data:`EVERY`."""
 
 TRACK: Final[Columns] = {"event": Kind.STRING, "event_text": Kind.STRING}
 """Columns of ``tracks`` and of the table of each tracked event, beside those of every table."""

@@ -32,6 +32,7 @@ from typing import Final, TypeAlias
 
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.standard import (
+    ATTRIBUTES,
     BASE,
     EVERY,
     LOADED,
@@ -60,9 +61,6 @@ these do, or what has been taken out before."""
 OWN_TABLES: Final = frozenset({*TABLES.values(), USERS, *SYSTEM, "accounts"})
 OWN_TABLE_PREFIXES: Final = ("streamproc_", "rudder_")
 OWN_COLUMNS: Final = frozenset({*EVERY, *TRACK, *BASE, LOADED, OVERFLOW, ROW})
-
-ATTRIBUTE_PREFIX: Final = "identity_"
-"""Columns of such names hold what the business knows of an identity, and nothing else."""
 PLAIN_ATTRIBUTE: Final = re.compile(r"[a-z0-9_]+")
 
 DIGEST_BYTES: Final = 6
@@ -107,7 +105,7 @@ class Naming:
         It is ``identity_`` and the name as it stands. Names that the identity configuration refuses
         have a hash at the end: what is no column's name, or would be that of a standard column.
         """
-        column = ATTRIBUTE_PREFIX + name
+        column = ATTRIBUTES + name
         if column in OWN_COLUMNS or PLAIN_ATTRIBUTE.fullmatch(name) is None:
             column = f"{_snake(column, column)}_{_digest(name)}"
         return _cut(column, self._length)
@@ -133,7 +131,7 @@ class Naming:
 
     def _column(self, path: ColumnPath) -> str:
         name = _snake("_".join(path), path)
-        while name in OWN_COLUMNS or name in self._reserved or name.startswith(ATTRIBUTE_PREFIX):
+        while name in OWN_COLUMNS or name in self._reserved or name.startswith(ATTRIBUTES):
             name = "_" + name
         return _cut(name, self._length)
 

@@ -83,6 +83,7 @@ def test_documents_and_what_only_operators_need_are_hidden() -> None:
     fields = [*view["dimensions"], *view["dimension_groups"]]
 
     assert {each["name"] for each in fields if each.get("hidden") == "yes"} == {
+        "identity_resolved",
         "original_timestamp",
         "products",
         "redaction_manifest",
@@ -111,6 +112,15 @@ def test_ids_are_tagged_whatever_was_found_in_them() -> None:
         "EMAIL_ADDRESS",
         "tokenised",
     ]
+
+
+def test_attributes_of_the_identity_are_told_apart_from_what_the_event_says() -> None:
+    assert dimension("identity_plan", Kind.STRING)["description"] == (
+        "What the business says of the person: plan."
+    )
+    by = dimension("identity_resolved_by", Kind.STRING)["description"]
+    assert by.startswith("What showed who it was")
+    assert "description" not in dimension("plan", Kind.STRING)
 
 
 def test_no_two_fields_have_one_name() -> None:

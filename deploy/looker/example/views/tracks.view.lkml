@@ -62,6 +62,26 @@ view: tracks {
     tags: ["pii", "IDENTITY", "tokenised"]
   }
 
+  dimension: account_id {
+    type: string
+    sql: ${TABLE}."ACCOUNT_ID" ;;
+    description: "Token of the account that the person belongs to, or that the event names."
+  }
+
+  dimension: identity_resolved_by {
+    type: string
+    sql: ${TABLE}."IDENTITY_RESOLVED_BY" ;;
+    description: "What showed who it was: user_id, alias, anonymous_id or trait; empty where nothing did."
+  }
+
+  dimension_group: identity_resolved {
+    type: time
+    timeframes: [raw, time, hour, date, week, month, quarter, year]
+    sql: ${TABLE}."IDENTITY_RESOLVED_AT" ;;
+    hidden: yes
+    description: "When the link was stated that showed who it was; empty where the event's own id did."
+  }
+
   dimension: ruleset {
     type: string
     sql: ${TABLE}."RULESET" ;;

@@ -48,6 +48,12 @@ view: users {
     tags: ["pii", "IDENTITY", "tokenised"]
   }
 
+  dimension: account_id {
+    type: string
+    sql: ${TABLE}."ACCOUNT_ID" ;;
+    description: "Token of the account that the person belongs to, or that the event names."
+  }
+
   dimension: ruleset {
     type: string
     sql: ${TABLE}."RULESET" ;;
