@@ -24,8 +24,8 @@ def row(number: int, properties: Any = None, **others: Any) -> LoadedRow:
     """Return the row of a tracked event, Paid if nothing else is said."""
     body = RedactedBody({"properties": properties or {}})
     usual = LoadedRow(
-        f"m-{number}", "track", "Paid", "u", *[None] * 7, Micros(number), Micros(number),
-        body, "[]", "f00d", "raw", 0, number, "[]", False,
+        f"m-{number}", "track", "Paid", "u", None, None, None, None, None, None, None,
+        Micros(number), Micros(number), body, "[]", "f00d", "raw", 0, number, "[]", False,
     )  # fmt: skip
     return usual._replace(**others)
 

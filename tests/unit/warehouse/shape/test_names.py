@@ -8,11 +8,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from streamproc.identity.sources import RESERVED
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.dialects import DUCKDB, PARQUET, POSTGRES, SNOWFLAKE
 from streamproc.warehouse.shape import reserved
 from streamproc.warehouse.shape.names import WORDS, ColumnPath, Naming, distinct
-from streamproc.warehouse.standard import BASE, EVERY, LOADED, OVERFLOW, ROW, SYSTEM, TABLES, TRACK
+from streamproc.warehouse.standard import (
+    ATTRIBUTES,
+    BASE,
+    EVERY,
+    LOADED,
+    OVERFLOW,
+    ROW,
+    SYSTEM,
+    TABLES,
+    TRACK,
+)
 
 DIALECTS = (DUCKDB, PARQUET, POSTGRES, SNOWFLAKE)
 NAMINGS = {dialect.name: Naming(dialect) for dialect in DIALECTS}
@@ -79,6 +90,12 @@ def test_attributes_get_columns_of_their_own_that_nothing_else_gets(
         assert column not in OWN_COLUMNS
         for path in ((column,), ("identity", attribute), ("identity_" + attribute,)):
             assert not naming.column(path).startswith("identity_")
+
+
+def test_no_attribute_is_called_as_a_column_that_every_event_has() -> None:
+    taken = {name.removeprefix(ATTRIBUTES) for name in EVERY if name.startswith(ATTRIBUTES)}
+    assert taken == {"id", "resolved_by", "resolved_at"}
+    assert taken <= RESERVED
 
 
 @pytest.mark.parametrize("attribute", ["plan", "a1b", "plan_", "a__b", "select", "n_1"])
