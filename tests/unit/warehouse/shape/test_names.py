@@ -73,10 +73,12 @@ def test_any_path_gets_a_safe_column_that_is_not_one_of_ours(
     assert not column.startswith("identity_")
 
 
-ATTRIBUTES = st.from_regex(r"\A[a-z][a-z0-9_]{0,62}\Z") | st.sampled_from(["id", "resolved_by"])
+ATTRIBUTE_NAMES = st.from_regex(r"\A[a-z][a-z0-9_]{0,62}\Z") | st.sampled_from(
+    ["id", "resolved_by"]
+)
 
 
-@given(st.lists(ATTRIBUTES | st.text(), unique=True, max_size=6), st.sampled_from(DIALECTS))
+@given(st.lists(ATTRIBUTE_NAMES | st.text(), unique=True, max_size=6), st.sampled_from(DIALECTS))
 def test_attributes_get_columns_of_their_own_that_nothing_else_gets(
     attributes: list[str], dialect: Dialect
 ) -> None:
