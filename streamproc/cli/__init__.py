@@ -42,6 +42,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "streamproc.cli.reprocess:reprocess",
         "Read past events again, and correct their rows.",
     ),
+    "dead": (
+        "streamproc.cli.dead:dead",
+        "Look into dead letters, repair them, and send them again.",
+    ),
     "lookml": (
         "streamproc.cli.lookml:lookml",
         "Write LookML views and a model of the warehouse's tables.",

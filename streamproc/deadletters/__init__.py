@@ -3,8 +3,11 @@
 A dead letter's clear part says where the record lies, why it failed and what shape it has; it holds
 no value of the record. The record itself goes in only sealed to a public key.
 
-Core: imports ``events``, ``errors``, ``decode``, orjson and PyNaCl. The public key comes in as an
-argument; workers never hold the private one.
+They can be counted (:mod:`.inventory`), each cause explained (:mod:`.causes`), their originals
+opened by who has the private key (:mod:`.opening`) and repaired (:mod:`.repair`).
+
+Core: imports ``events``, ``errors``, ``decode``, orjson, NumPy and PyNaCl; repairs import ``rules``
+too. The public key comes in as an argument; workers never hold the private one.
 """
 
 from streamproc.deadletters.letter import dead_letter

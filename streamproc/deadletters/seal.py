@@ -25,6 +25,7 @@ __all__ = [
     "sealer",
     "unpack_original",
     "unseal",
+    "unsealer",
 ]
 
 Seal: TypeAlias = Callable[[bytes], bytes]
@@ -66,18 +67,38 @@ def sealer(public_key: str) -> Seal:
     return seal
 
 
+def unsealer(private_key: str) -> Callable[[bytes], bytes | None]:
+    """Return the function that opens what was sealed to the public half of ``private_key``.
+
+    It returns None where that was sealed to another key, or is damaged.
+
+    Args:
+        private_key: Base64 of 32 bytes.
+
+    Raises:
+        ConfigError: It is no private key.
+    """
+    box = SealedBox(PrivateKey(_key_bytes(private_key, "private key")))
+
+    def unsealed(sealed: bytes) -> bytes | None:
+        try:
+            return bytes(box.decrypt(sealed))
+        except (CryptoError, ValueError, TypeError):
+            return None
+
+    return unsealed
+
+
 def unseal(private_key: str, sealed: bytes) -> bytes:
     """Return what was sealed to the public half of ``private_key`` (base64 of 32 bytes).
 
     Raises:
         ConfigError: It is no private key, or not the one for ``sealed``, or ``sealed`` is damaged.
     """
-    box = SealedBox(PrivateKey(_key_bytes(private_key, "private key")))
-    try:
-        return bytes(box.decrypt(sealed))
-    except (CryptoError, ValueError, TypeError):
-        problem = Problem("private key", "", "does not open this dead letter")
-        raise ConfigError(problem) from None
+    opened = unsealer(private_key)(sealed)
+    if opened is None:
+        raise ConfigError(Problem("private key", "", "does not open this dead letter"))
+    return opened
 
 
 def pack_original(key: bytes | None, value: bytes | None) -> bytes:
