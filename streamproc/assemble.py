@@ -14,6 +14,7 @@ from streamproc.deadletters import sealer
 from streamproc.decode import Limits
 from streamproc.detect import Detector, NameModel, Recognition, Text, key_words
 from streamproc.enrich.enricher import Enricher
+from streamproc.erasure import Listed, Suppression
 from streamproc.errors import ConfigError, Problem
 from streamproc.events import Token
 from streamproc.identity import People
@@ -28,6 +29,7 @@ from streamproc.redact import (
     Naming,
     Redactor,
     ScopedSites,
+    Subjects,
     Tokens,
     nobody_tokens,
     parse_key_ring,
@@ -43,6 +45,7 @@ from streamproc.transform import Limits as TransformLimits
 __all__ = [
     "Assembly",
     "detectors_fingerprint",
+    "every_key",
     "load_ciphers",
     "load_identity_config",
     "load_key_ring",
@@ -158,9 +161,13 @@ def naming_of(config: IdentityConfig) -> Naming:
 
 def nobody_of(config: IdentityConfig, ring: KeyRing) -> frozenset[Token]:
     """Return the tokens that stand for nobody, under every key of ``ring``."""
+    return nobody_tokens(every_key(ring), naming_of(config))
+
+
+def every_key(ring: KeyRing) -> Tokens:
+    """Return what makes tokens with all keys of ``ring``, also those that overlap no more."""
     others = tuple(version for version in ring.secrets if version != ring.active)
-    tokens = Tokens(KeyRing(ring.active, ring.secrets, others))
-    return nobody_tokens(tokens, naming_of(config))
+    return Tokens(KeyRing(ring.active, ring.secrets, others))
 
 
 def make_limits(settings: Settings) -> Limits:
@@ -179,14 +186,20 @@ def make_detector(settings: Settings, ruleset: Ruleset) -> Detector:
 
 
 def make_pipeline(
-    settings: Settings, ring: KeyRing, view: People, ruleset: Ruleset | None = None
+    settings: Settings,
+    ring: KeyRing,
+    view: People,
+    ruleset: Ruleset | None = None,
+    listed: Listed | None = None,
 ) -> Pipeline:
     """Return the pipeline of the settings, or of ``ruleset``; takes seconds, for its models.
+
+    ``listed`` are those whose events are suppressed.
 
     Raises:
         ConfigError: With every problem of the rules, of the tracking plan, or of the public key.
     """
-    return Assembly(settings, ring, view).pipeline(ruleset or load_rules(settings))
+    return Assembly(settings, ring, view, listed=listed).pipeline(ruleset or load_rules(settings))
 
 
 class Assembly:
@@ -198,7 +211,13 @@ class Assembly:
     """
 
     def __init__(
-        self, settings: Settings, ring: KeyRing, view: People, *, show_log: bool = False
+        self,
+        settings: Settings,
+        ring: KeyRing,
+        view: People,
+        *,
+        listed: Listed | None = None,
+        show_log: bool = False,
     ) -> None:
         """Read the tracking plan, and get the seal ready.
 
@@ -206,6 +225,7 @@ class Assembly:
             settings: Name the files and folders.
             ring: The keys of tokens.
             view: Of identities.
+            listed: Whose events are suppressed; None for nobody's.
             show_log: Whether what transformations log is shown, for tests of them.
 
         Raises:
@@ -224,6 +244,7 @@ class Assembly:
         }
         self._ring = ring
         self._view = view
+        self._listed = listed
         self._detectors: WeakValueDictionary[Recognition, Detector] = WeakValueDictionary()
 
     def pipeline(self, ruleset: Ruleset) -> Pipeline:
@@ -263,7 +284,14 @@ class Assembly:
             enricher=self._enricher,
             before=self._transformers["before"],
             after=self._transformers["after"],
+            suppression=self._suppression(ruleset),
         )
+
+    def _suppression(self, ruleset: Ruleset) -> Suppression | None:
+        if self._listed is None:
+            return None
+        subjects = Subjects(every_key(self._ring), self._naming)
+        return Suppression(self._listed, subjects, ruleset.suppressed)
 
     def _transformer(self, phase: Phase, *, show_log: bool) -> Transformer | None:
         if self._code is None or not self._code.of(phase):

@@ -1,6 +1,7 @@
 """The way of a batch, from records to rows, dead letters and links: pure, and readable from here.
 
-    decode → [transform] → plan → enrich → survey → detect → redact → [transform] → identity → row
+    decode → suppress → [transform] → plan → enrich → survey → detect → redact → [transform]
+    → identity → row
 
 One detector call serves the whole batch. What is wrong with one event makes it a dead letter and
 costs the others nothing: refused by a stage (:class:`~streamproc.errors.EventError`), or a fault of
@@ -10,7 +11,7 @@ passes a stage that failed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -22,12 +23,14 @@ from streamproc.deadletters import Seal, dead_letter
 from streamproc.decode import Limits, decode
 from streamproc.detect import Detector
 from streamproc.enrich.enricher import Enricher
+from streamproc.erasure import Suppression, unnamed
 from streamproc.errors import EventError, RetryableError, Stage, place_of
 from streamproc.events import (
     Dropped,
     Enriched,
     Event,
     Link,
+    Origin,
     Outcome,
     Record,
     Redacted,
@@ -68,6 +71,8 @@ class Parts:
     """Transformations of raw events, which the rules allow; None where there are none."""
     after: Transformer | None = None
     """Transformations of redacted events; None where there are none."""
+    suppression: Suppression | None = None
+    """What becomes of events of people who were erased; None where nobody can be."""
 
 
 class Result(NamedTuple):
@@ -103,6 +108,7 @@ class Pipeline:
         """
         decoded: Sequence[Event | Dropped | EventError]
         decoded = [self._attempt("decode", record, self._decode) for record in records]
+        decoded, anonymised = self._suppress(decoded)
         if self._parts.before is not None:
             decoded = self._transform_raw(self._parts.before, records, decoded)
         surveyed: Sequence[Surveyed] = [
@@ -113,12 +119,20 @@ class Pipeline:
             self._attempt("redact", item, self._redact) if isinstance(item, Survey) else item
             for item in self._search(surveyed)
         ]
+        if anonymised:
+            redacted = [
+                unnamed(made) if isinstance(made, Redacted) and made.origin in anonymised else made
+                for made in redacted
+            ]
         if self._parts.after is not None:
             redacted = self._transform(self._parts.after, redacted)
-        return self._rows(records, redacted)
+        return self._rows(records, redacted, anonymised)
 
     def _rows(
-        self, records: Sequence[Record], redacted: Sequence[Redacted | Dropped | EventError]
+        self,
+        records: Sequence[Record],
+        redacted: Sequence[Redacted | Dropped | EventError],
+        anonymised: Collection[Origin],
     ) -> Result:
         links: dict[Link, None] = {}
         outcomes: list[Outcome] = []
@@ -130,7 +144,9 @@ class Pipeline:
             else:
                 outcome = made
             if isinstance(outcome, EventError):
-                outcomes.append(self._letter(record, outcome))
+                # An original would say for good whose event it was.
+                seal = None if record.origin in anonymised else self._parts.seal
+                outcomes.append(dead_letter(record, outcome, ruleset=self.ruleset, seal=seal))
                 kept.append(None)
             else:
                 outcomes.append(outcome)
@@ -142,6 +158,25 @@ class Pipeline:
 
     def _decode(self, record: Record) -> Event:
         return decode(record, self._parts.limits)
+
+    def _suppress(
+        self, decoded: Sequence[Event | Dropped | EventError]
+    ) -> tuple[Sequence[Event | Dropped | EventError], Collection[Origin]]:
+        """Return the events without those of people who were erased, and which are anybody's."""
+        suppression = self._parts.suppression
+        if suppression is None or not suppression.active:
+            return decoded, ()
+        handled = [
+            self._attempt("decode", event, suppression.handle)
+            if isinstance(event, Event)
+            else event
+            for event in decoded
+        ]
+        return handled, {
+            now.origin
+            for before, now in zip(decoded, handled, strict=True)
+            if isinstance(now, Event) and now is not before
+        }
 
     def _survey(self, event: Event) -> Survey | Dropped:
         if self._parts.plan is not None:
@@ -241,9 +276,6 @@ class Pipeline:
                 place=place_of(error),
             )
             return EventError(stage, "internal_error")
-
-    def _letter(self, record: Record, error: EventError) -> Outcome:
-        return dead_letter(record, error, ruleset=self.ruleset, seal=self._parts.seal)
 
 
 def _given(event: Event | Redacted) -> Given:

@@ -64,6 +64,7 @@ class Broker:
             links=f"{unique}.links",
             attributes=f"{unique}.attributes",
             deletions=f"{unique}.deletions",
+            suppressed=f"{unique}.suppressed",
             rules=f"{unique}.rules",
             status=f"{unique}.status",
         )
@@ -73,7 +74,8 @@ class Broker:
         settings = self.names(prefix)
         for name in (settings.raw, settings.load, settings.dead):
             self.create(name)
-        for name in (settings.links, settings.attributes, settings.deletions):
+        kept = (settings.links, settings.attributes, settings.suppressed, settings.deletions)
+        for name in kept:
             self.create(name, config={"cleanup.policy": "compact"})
         return settings
 

@@ -53,6 +53,7 @@ class Workplace:
             "topics_links": self.topics.links,
             "topics_attributes": self.topics.attributes,
             "topics_deletions": self.topics.deletions,
+            "topics_suppressed": self.topics.suppressed,
             "topics_rules": self.topics.rules,
             "topics_status": self.topics.status,
             "keys_file": self.key_file,

@@ -62,7 +62,7 @@ def _run(settings: Settings, ring: KeyRing, identity: IdentityReader, rows: Code
     from streamproc.rollout import Pipelines, start_rules
     from streamproc.worker import build_app, run_app
 
-    assembly = Assembly(settings, ring, identity.state)
+    assembly = Assembly(settings, ring, identity.state, listed=identity.state)
     # Detectors are for one thread: rules are tried with others than those of the pipelines.
     apart = Assembly(settings, ring, identity.state)
     rules = start_rules(settings, Pipelines(assembly.pipeline), apart.parts)

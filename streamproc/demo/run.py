@@ -143,6 +143,7 @@ def run_demo(plan: Plan, show: Show) -> Run:
                 topics.dead,
                 topics.links,
                 topics.attributes,
+                topics.suppressed,
                 topics.deletions,
             ]
         )

@@ -13,14 +13,14 @@ each came, count for nothing. What makes it so:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import structlog
 
 from streamproc.events import Link, LinkKind, Micros, Token
 from streamproc.identity.language import Limits
-from streamproc.identity.nodes import Edges, Missing, Nodes, Stated
+from streamproc.identity.nodes import NOTHING, Edges, Missing, Node, Nodes, Stated
 from streamproc.identity.store import Store
 
 __all__ = ["UNCHANGED", "Change", "Graph", "live"]
@@ -31,6 +31,15 @@ Field: TypeAlias = Literal["users", "devices", "traits", "known_by", "accounts"]
 
 COUNTED: Final = b"c/"
 """What the keys of counts begin with."""
+
+
+MIRRORS: Final[Mapping[Field, Sequence[Field]]] = {
+    "users": ("devices", "known_by"),
+    "devices": ("users", "traits"),
+    "traits": ("devices",),
+    "known_by": ("users",),
+}
+"""By where a token keeps others, where these may keep it."""
 
 
 class End(NamedTuple):
@@ -93,7 +102,7 @@ class Graph:
         if kind == "alias":
             return self._alias(left, right, when)
         of_left, of_right = self._ends[kind]
-        moved = {left}
+        moved = {left, *self.ids_of(left)} if name else {left}
         new = self._note(left, of_left, right, when, moved, name)
         if of_right is not None:
             new = self._note(right, of_right, left, when, moved) or new
@@ -117,7 +126,29 @@ class Graph:
             found = self._drop(right, of_right.field, left, cut=cut) or found
         elif found:
             self._settle_account(left)
-        return Change(new=True, moved={left}) if found else UNCHANGED
+        return Change(new=True, moved={left, *self.ids_of(left)}) if found else UNCHANGED
+
+    def erase(self, token: Token) -> Change:
+        """Leave nothing of ``token``, and of no link that it is known to be in.
+
+        A token that was stated with too many others does not know them any more: what they say of
+        it goes with each link (:meth:`forget`).
+        """
+        moved: set[Token] = set()
+        for other, at in self._edges.stated(token).items():
+            moved.update(self._forget_alias(token, other, cut=at is None).moved)
+        node = self.nodes.get(token)
+        for field, mirrors in MIRRORS.items():
+            for other in getattr(node, field) or ():
+                moved.add(other)
+                for mirror in mirrors:
+                    self._leave_out(other, mirror, token)
+        node = self.nodes.get(token)
+        if node is NOTHING:
+            return Change(new=bool(moved), moved=moved)
+        self._count("ids_quarantined", -node.quarantined)
+        self.nodes.put(token, Node())
+        return Change(new=True, moved={token, *moved})
 
     def affected(self, moved: Iterable[Token]) -> Iterator[Token]:
         """Yield ``moved`` and what belongs to somebody by one of them; some repeatedly."""
@@ -188,6 +219,12 @@ class Graph:
         self.nodes.put(token, node)
         return True
 
+    def _leave_out(self, token: Token, field: Field, other: Token) -> None:
+        node = self.nodes.get(token)
+        held: Stated | None = getattr(node, field)
+        if held and other in held:
+            self._drop(token, field, other, cut=held[other] is None)
+
     def _settle_account(self, token: Token) -> None:
         person = self.nodes.get(token).person or token
         node = self.nodes.get(person)
@@ -217,7 +254,7 @@ class Graph:
             self._join_since(one, other, when)
         elif not is_new:
             moved = self._part(one, other)
-        return Change(new=True, moved={one, other, *moved})
+        return self._moved(one, other, moved)
 
     def _forget_alias(self, one: Token, other: Token, *, cut: bool) -> Change:
         known = self._edges.get(one, other)
@@ -225,7 +262,14 @@ class Graph:
             return UNCHANGED
         self._edges.delete(one, other)
         moved = () if cut else self._part(one, other)
-        return Change(new=True, moved={one, other, *moved})
+        return self._moved(one, other, moved)
+
+    def _moved(self, one: Token, other: Token, moved: Iterable[Token]) -> Change:
+        """Return the change that an alias made of two tokens, and of ``moved``."""
+        # Whose a trait is, all tokens that it has under several keys say together.
+        ids = {*self.ids_of(one), *self.ids_of(other)}
+        traits = ids if any(self.nodes.get(token).name for token in ids) else ()
+        return Change(new=True, moved={one, other, *moved, *traits})
 
     def _join_since(self, one: Token, other: Token, when: Micros) -> None:
         for token in (one, other):

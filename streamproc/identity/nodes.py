@@ -10,6 +10,7 @@ In the store a node is a JSON object of what it has: 66 bytes for a device with 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import orjson
@@ -200,6 +201,12 @@ class Nodes:
             self._hot.put(token, node)
 
 
+    def tokens(self) -> Iterator[Token]:
+        """Yield the tokens of which something is kept, in their order."""
+        prefix = _node_key(Token(""))
+        return (Token(key[len(prefix) :].decode()) for key, _ in self._store.scan(prefix))
+
+
 _NO_NODE: Final = encode(NOTHING)
 
 
@@ -247,11 +254,14 @@ class Edges:
 
     def live(self, token: Token) -> dict[Token, Micros]:
         """Return the ids that ``token`` is an alias of, and since when; not those that are cut."""
+        return {other: at for other, at in self.stated(token).items() if at is not None}
+
+    def stated(self, token: Token) -> dict[Token, Micros | None]:
+        """Return the ids that ``token`` was stated to be an alias of; None for those cut."""
         prefix = _edge_key(token, Token(""))
         return {
-            Token(key[len(prefix) :].decode()): Micros(int(value))
+            Token(key[len(prefix) :].decode()): None if value == _CUT else Micros(int(value))
             for key, value in self._store.scan(prefix)
-            if value != _CUT
         }
 
 

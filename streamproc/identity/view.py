@@ -112,6 +112,14 @@ class View:
         self._ask_again(link, change)
         return change.new
 
+    def erase(self, token: Token) -> bool:
+        """Leave nothing of ``token``; return whether there was anything."""
+        change = self.graph.erase(token)
+        for each in (token, *change.moved):
+            self._told.pop(each)
+            self._told.pop(self._get(each).person or each)
+        return change.new
+
     def _ask_again(self, link: Link, change: Change = UNCHANGED) -> None:
         """Have the business asked anew about the persons of ``link``, and of who moved."""
         if self._told:  # nothing while a state is made anew, which this would take a third longer
@@ -189,14 +197,18 @@ class View:
     def belongings(self, moved: Iterable[Token]) -> Iterator[Belonging]:
         """Yield to whom each token belongs now that may have ``moved`` (:class:`.Change`), once."""
         for token in dict.fromkeys(self.graph.affected(moved)):
-            for kind in self._kinds(self._get(token)):
-                if kind == "user_id":
-                    subject = Subject(token, None, None)
-                elif kind == "anonymous_id":
-                    subject = Subject(None, token, None)
-                else:
-                    subject = Subject(None, None, None, traits=((kind, token),))
-                yield Belonging(kind, token, self.resolve(subject))
+            yield from self.belongings_of(token)
+
+    def belongings_of(self, token: Token) -> Iterator[Belonging]:
+        """Yield to whom ``token`` belongs: as a user's id before as a device's; unknown, nobody."""
+        for kind in self._kinds(self._get(token)):
+            if kind == "user_id":
+                subject = Subject(token, None, None)
+            elif kind == "anonymous_id":
+                subject = Subject(None, token, None)
+            else:
+                subject = Subject(None, None, None, traits=((kind, token),))
+            yield Belonging(kind, token, self.resolve(subject))
 
     def _kinds(self, node: Node) -> Iterator[str]:
         if node.name:

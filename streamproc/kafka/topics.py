@@ -28,6 +28,7 @@ from streamproc.kafka.control import RECORD_BYTES
 from streamproc.settings import Settings
 
 __all__ = [
+    "COMPACTION_HOURS",
     "Change",
     "Found",
     "Topic",
@@ -49,6 +50,11 @@ PAUSES_SECONDS = (1, 2, 4, 8)
 HOUR_MS = 3_600_000
 COMPACTED = {"cleanup.policy": "compact", "compression.type": "lz4"}
 """Of each key the last record is kept, for ever."""
+COMPACTION_HOURS = 168
+"""How long what a later record replaces, or takes back, may still lie in a topic that people are
+erased from. Without a bound, brokers compact when enough has gathered, and never the last segment
+of a quiet topic (KIP-354)."""
+ERASABLE = {**COMPACTED, "max.compaction.lag.ms": str(COMPACTION_HOURS * HOUR_MS)}
 MOCK_CLUSTER = "mockCluster"
 """How the ids of librdkafka's mock clusters, which is what the embedded broker is, begin."""
 
@@ -142,12 +148,17 @@ def wanted(settings: Settings) -> tuple[Topic, ...]:
         topic(
             names.links,
             ordered=False,  # links commute
-            config=COMPACTED,
+            config=ERASABLE,
         ),
         topic(
             names.attributes,
             ordered=True,  # of one record of the business, the last word counts
-            config=COMPACTED,
+            config=ERASABLE,
+        ),
+        topic(
+            names.suppressed,
+            ordered=True,  # who is lifted stays so
+            config={**COMPACTED, "max.message.bytes": str(RECORD_BYTES)},
         ),
         topic(
             names.deletions,
@@ -276,7 +287,7 @@ def patiently(ask: Callable[[], Any], tell: Callable[[str], None]) -> Any:
 
 def admin_client(settings: Settings, role: str) -> AdminClient:
     """Return a client for topics; connects when it is first used."""
-    config = client_config(settings.kafka.brokers, role)
+    config = client_config(settings.kafka, role)
     # Whoever asks is told by an exception; the client's own lines would say the same again.
     del config["error_cb"], config["logger"]
     return AdminClient({**config, "log_level": 0})

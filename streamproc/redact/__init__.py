@@ -32,7 +32,7 @@ are decided by rules on whole fields; inside numbers nothing is searched.
 from streamproc.redact.answers import Memo
 from streamproc.redact.ciphers import ENCRYPTED, Ciphers
 from streamproc.redact.keys import KeyRing, parse_key_ring, write_key_ring
-from streamproc.redact.naming import NamedTrait, Naming, nobody_tokens
+from streamproc.redact.naming import NamedTrait, Naming, Subjects, nobody_tokens
 from streamproc.redact.redact import Redactor
 from streamproc.redact.scoped import ScopedSites
 from streamproc.redact.sites import Sites
@@ -53,6 +53,7 @@ __all__ = [
     "Sites",
     "SubjectKey",
     "SubjectKeys",
+    "Subjects",
     "Survey",
     "Tokens",
     "nobody_tokens",

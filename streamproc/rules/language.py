@@ -275,6 +275,9 @@ class Ruleset(Statement):
     raw_transformations: tuple[str, ...] = ()
     """The transformations that may see events before they are redacted, by name. What they return
     is redacted; no other transformation ever sees a raw event."""
+    suppressed: Literal["drop", "anonymise"] = "drop"
+    """What becomes of events of people who were erased: none of it, or what says nothing of who
+    and where."""
 
     _recognizers: Recognizers = Recognizers()
 
@@ -315,6 +318,8 @@ def _canonical(ruleset: Ruleset) -> str:
     content["language"] = LANGUAGE_VERSION
     if not ruleset.raw_transformations:
         del content["raw_transformations"]  # fingerprints from before there were any stay true
+    if ruleset.suppressed == "drop":
+        del content["suppressed"]
     content["recognizers"] = [asdict(definition) for definition in ruleset.recognizers]
     return json.dumps(content, sort_keys=True, default=_sorted)
 

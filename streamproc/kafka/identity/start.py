@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 from confluent_kafka import KafkaException
 
+from streamproc.erasure import SuppressionList, spared
 from streamproc.errors import EventError, RetryableError
 from streamproc.events import Micros, Token
 from streamproc.identity import View
@@ -19,7 +20,7 @@ from streamproc.identity.store import MemoryStore, Store
 from streamproc.kafka.attributes import CURSOR_PREFIX, decode_attributes, parse_attribute_key
 from streamproc.kafka.identity.reader import IdentityReader
 from streamproc.kafka.identity.slots import Slot, Source, take_slot
-from streamproc.kafka.identity.state import IdentityState, Taker
+from streamproc.kafka.identity.state import IdentityState, Suppressing, Taker
 from streamproc.kafka.topic_ids import TopicIds
 from streamproc.kafka.topics import MOCK_CLUSTER, admin_client, patiently
 from streamproc.settings import Settings, cache_directory
@@ -83,9 +84,11 @@ def _followed(
     try:
         attributes = Attributes(store, list(config.sources), config.attributes)
         view = View(store, config, nobody, attributes)
-        takers = {settings.topics.attributes: _taker(attributes, view.forget_attributes)}
-        state = IdentityState(store, view, settings.topics.links, takers)
-        reader = IdentityReader(settings.kafka.brokers, state)
+        listed = SuppressionList(store)
+        takers = {settings.topics.attributes: _taker(attributes, listed, view.forget_attributes)}
+        suppressing = Suppressing(settings.topics.suppressed, listed)
+        state = IdentityState(store, view, settings.topics.links, takers, suppressing)
+        reader = IdentityReader(settings.kafka, state)
         reader.start()
         _wait(reader)
         yield reader, view
@@ -115,8 +118,9 @@ def source_of(settings: Settings, fingerprint: str) -> Source:
     Raises:
         RetryableError: They did not answer, or a topic is not there.
     """
-    names = (settings.topics.links, settings.topics.attributes)
-    ids = TopicIds(settings.kafka.brokers)
+    topics = settings.topics
+    names = (topics.links, topics.attributes, topics.suppressed)
+    ids = TopicIds(settings.kafka)
     found = {name: ids.ask(name, ASK_SECONDS) for name in names}
     admin = admin_client(settings, "identity")
     try:
@@ -141,17 +145,20 @@ def _wait(reader: IdentityReader) -> None:
             return
 
 
-def _taker(attributes: Attributes, changed: Callable[[], object]) -> Taker:
+def _taker(attributes: Attributes, listed: SuppressionList, changed: Callable[[], object]) -> Taker:
     def take(key: bytes | None, value: bytes | None) -> None:
         name = parse_attribute_key(key)
         if name is None:
             if not (key or b"").startswith(CURSOR_PREFIX.encode()):
                 raise EventError("load", "not_ours")
             return  # how far somebody has read a source, which is nothing to us
-        if value is None:
+        record = None if value is None else decode_attributes(value)
+        if record is not None and len(listed):
+            record = spared(record, listed.holds)
+        if record is None:
             attributes.forget(name)
         else:
-            attributes.apply(decode_attributes(value))
+            attributes.apply(record)
         changed()
 
     return take

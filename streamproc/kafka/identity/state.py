@@ -4,22 +4,29 @@
 then is it known to be there. Owed links are kept beside the view, in the same commits, so that a
 process that was killed in between publishes them when it starts again. Their number is that of the
 links under way; a link that the view has already, from wherever, is neither owed nor published.
+
+**Suppressed** are those who were erased. No link of theirs is taken in, owed or published,
+whichever topic is read first, and what there was is gone when their case is read.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from streamproc.erasure import SuppressionList
 from streamproc.errors import EventError
-from streamproc.events import Identity, Link, Micros, Subject
+from streamproc.events import Identity, Link, Micros, Subject, Token
 from streamproc.identity import People
 from streamproc.identity.store import Store
 from streamproc.kafka.codecs import decode_link, encode_link, link_key, parse_link_key
 from streamproc.kafka.identity.slots import READ_TO_END
+from streamproc.kafka.suppression import decode_case, parse_case_key
 
-__all__ = ["Found", "IdentityState", "Place", "Taker"]
+__all__ = ["Found", "IdentityState", "Place", "Suppressing", "Taker"]
+
+T = TypeVar("T")
 
 POSITION: Final = b"\x00position/"
 OWED: Final = b"\x00owed/"
@@ -50,6 +57,16 @@ class Linked(People, Protocol):
     def forget(self, link: Link) -> bool:
         """Leave nothing of ``link``; return whether there was anything."""
 
+    def erase(self, token: Token) -> bool:
+        """Leave nothing of ``token``; return whether there was anything."""
+
+
+class Suppressing(NamedTuple):
+    """Who is suppressed, over the same store as all else, and the topic that says so."""
+
+    topic: str
+    listed: SuppressionList
+
 
 class IdentityState:
     """The view of one process. Safe to use from several threads.
@@ -59,7 +76,12 @@ class IdentityState:
     """
 
     def __init__(
-        self, store: Store, people: Linked, links_topic: str, others: Mapping[str, Taker]
+        self,
+        store: Store,
+        people: Linked,
+        links_topic: str,
+        others: Mapping[str, Taker],
+        suppressing: Suppressing | None = None,
     ) -> None:
         """Find out what was left.
 
@@ -68,11 +90,16 @@ class IdentityState:
             people: The view over ``store``.
             links_topic: The topic of links.
             others: What takes the records of other topics into ``store``.
+            suppressing: Who is suppressed; nobody, ever, when it is left out.
         """
         self._lock = threading.Lock()
         self._store = store
         self._people = people
         self._takers: dict[str, Taker] = {links_topic: self._take_link, **others}
+        self._listed = SuppressionList(store)
+        if suppressing is not None:
+            self._takers[suppressing.topic] = self._take_case
+            self._listed = suppressing.listed
         self._owed = {key.removeprefix(OWED): value for key, value in store.scan(OWED)}
         self._again = dict.fromkeys(self._owed)
         self._moved: dict[Place, int] = {}
@@ -82,6 +109,8 @@ class IdentityState:
     def add(self, link: Link) -> bool:
         """Take in a link that an event states; return whether that changed what is kept."""
         with self._lock:
+            if self._listed.holds((link.left, link.right)):
+                return False  # suppressed since it was asked whose event it is
             changed = self._people.add(link)
             if changed:
                 self._owe(link_key(link), encode_link(link))
@@ -91,6 +120,16 @@ class IdentityState:
         """Return whom ``subject`` belongs to."""
         with self._lock:
             return self._people.resolve(subject)
+
+    @property
+    def suppresses(self) -> bool:
+        """Whether anybody is suppressed."""
+        return bool(self._listed)
+
+    def is_suppressed(self, tokens: Iterable[Token]) -> bool:
+        """Return whether any of ``tokens`` is of somebody who was erased."""
+        with self._lock:
+            return self._listed.holds(tokens)
 
     def owed(self, links: Iterable[Link]) -> Sequence[Link]:
         """Return which of ``links``, having been added, have to be published, and as what.
@@ -151,6 +190,15 @@ class IdentityState:
             self._store.commit()
             self._moved.clear()
 
+    def look(self, question: Callable[[Mapping[Place, int]], T]) -> T:
+        """Return the answer to ``question``, which is told up to where was read.
+
+        Nothing is read while it answers.
+        """
+        with self._lock:
+            stored = {_place(key): int(value) for key, value in self._store.scan(POSITION)}
+            return question({**stored, **self._moved})
+
     # -- links ------------------------------------------------------------------------------------
 
     def _take_link(self, key: bytes | None, value: bytes | None) -> None:
@@ -158,6 +206,8 @@ class IdentityState:
             self._forget(parse_link_key(key))
             return
         link = decode_link(value)
+        if self._listed.holds((link.left, link.right)):
+            return
         self._people.add(link)
         if not self._owed:  # as in a state that is made anew
             return
@@ -177,6 +227,19 @@ class IdentityState:
         self._people.forget(link)
         self._settle(link_key(link))
 
+    def _take_case(self, key: bytes | None, value: bytes | None) -> None:
+        if value is None:
+            self._listed.lift(parse_case_key(key))
+            return
+        case = decode_case(value)
+        self._listed.take(case)
+        for token in case.tokens:
+            self._people.erase(token)
+        for own_key in list(self._owed):
+            link = parse_link_key(own_key)
+            if self._listed.holds((link.left, link.right)):
+                self._settle(own_key)
+
     def _owe(self, key: bytes, value: bytes) -> None:
         self._owed[key] = value
         self._store.put(OWED + key, value)
@@ -190,6 +253,11 @@ def _better(one: Link, other: Link) -> Link:
     """Return the one of two statements of a link that counts, as the view has it."""
     pick = max if one.kind == "group" else min
     return pick(one, other, key=lambda link: link.at)
+
+
+def _place(position_key: bytes) -> Place:
+    topic, _, partition = position_key.removeprefix(POSITION).decode().rpartition("/")
+    return Place(topic, int(partition))
 
 
 def _position_key(place: Place) -> bytes:

@@ -5,7 +5,7 @@ import pytest
 from streamproc.errors import EventError
 from streamproc.events import Identity, Link, Micros, Subject, Token
 from streamproc.identity.store import MemoryStore, Store
-from streamproc.kafka.codecs import encode_link, link_key
+from streamproc.kafka.codecs import encode_link, link_key, parse_link_key
 from streamproc.kafka.identity.state import Found, IdentityState, Place
 
 LINKS, ATTRIBUTES = "links", "attributes"
@@ -31,6 +31,11 @@ class Kept:
         there = self._store.get(b"link" + link_key(link)) is not None
         self._store.delete(b"link" + link_key(link))
         return there
+
+    def erase(self, token: Token) -> bool:
+        return any(
+            self.forget(parse_link_key(key)) for key in self.links() if token.encode() in key
+        )
 
     def resolve(self, subject: Subject) -> Identity:
         return Identity(subject.user)
