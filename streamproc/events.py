@@ -113,7 +113,7 @@ class Violation(NamedTuple):
 class Event(NamedTuple):
     """A decoded event that keeps to the event spec; still raw.
 
-    ``raw`` is the record's value, which the body was read from; ``violations`` are where it is not
+    ``raw`` is the JSON text that the body was read from; ``violations`` are where it is not
     as the tracking plan has it, if that says to mark them.
     """
 

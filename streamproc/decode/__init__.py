@@ -1,12 +1,13 @@
 """Bytes to :class:`~streamproc.events.Event`: JSON, bounds, the event spec, timestamps.
 
 Core: imports ``events``, ``errors``, orjson and the standard library's pure parts. Nothing here
-knows Kafka, the clock or settings; the bounds come in as :class:`Limits`.
+knows Kafka, the clock or settings; the bounds come in as :class:`Limits`, and what reads other
+formats than JSON as a function (``streamproc.formats`` has one).
 """
 
 from streamproc.decode.codes import CODES, Code
-from streamproc.decode.event import decode
+from streamproc.decode.event import Unframe, decode
 from streamproc.decode.parse import Limits
 from streamproc.decode.spec import VOCABULARY
 
-__all__ = ["CODES", "VOCABULARY", "Code", "Limits", "decode"]
+__all__ = ["CODES", "VOCABULARY", "Code", "Limits", "Unframe", "decode"]

@@ -23,6 +23,17 @@ Code: TypeAlias = Literal[
     "missing_field",
     "wrong_type",
     "bad_timestamp",
+    "utf_16",
+    "compressed",
+    "avro_file",
+    "no_frame",
+    "no_registry",
+    "unknown_schema",
+    "unusable_schema",
+    "protobuf",
+    "not_avro",
+    "schema_mismatch",
+    "too_many_items",
 ]
 
 CODES: Final[dict[Code, str]] = {
@@ -40,6 +51,17 @@ CODES: Final[dict[Code, str]] = {
     "missing_field": "a field that this type needs is absent, null or empty",
     "wrong_type": "a field of the event spec has another type than the spec's",
     "bad_timestamp": "a timestamp that is not ISO 8601, or outside the years 1 to 9999",
+    "utf_16": "the value begins as UTF-16 text does; JSON is UTF-8",
+    "compressed": "the value begins as gzip, zstd or Snappy do; compress in the Kafka client",
+    "avro_file": "the value is a file of Avro's; single-object encoding is for messages",
+    "no_frame": "the value begins as a frame does, and nothing of a body is behind it",
+    "no_registry": "the value is in Confluent's wire format, and registry.url names no registry",
+    "unknown_schema": "the schema's id, or fingerprint, stands for none that we can find",
+    "unusable_schema": "what the id stands for is no schema of records, or a huge one",
+    "protobuf": "the value is Protobuf, which is not read",
+    "not_avro": "the bytes are not what their Avro schema says",
+    "schema_mismatch": "the schema that events are wanted in cannot read what was written",
+    "too_many_items": "a list of items that take no bytes, such as nulls, is too long",
 }
 """Every code and what it says; nothing else is raised by this room."""
 

@@ -21,6 +21,15 @@ __all__ = ["Limits", "parse"]
 
 ORJSON_DEPTH: Final = 1_024
 BOM: Final = b"\xef\xbb\xbf"
+OTHERS: Final[tuple[tuple[bytes, Code], ...]] = (
+    (b"\xff\xfe", "utf_16"),
+    (b"\xfe\xff", "utf_16"),
+    (b"\x1f\x8b", "compressed"),  # gzip: RFC 1952
+    (b"\x28\xb5\x2f\xfd", "compressed"),  # zstd: RFC 8878
+    (b"\xff\x06\x00\x00sNaPpY", "compressed"),  # Snappy's framing format
+    (b"Obj\x01", "avro_file"),
+)
+"""How others begin, which producers may take for what is asked for."""
 SAFE_INTEGER: Final = float(2**63)
 """A float below this was no integer beyond 64 bits."""
 DIGITS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
@@ -123,6 +132,9 @@ def _out_of_bounds(parsed: Any, limits: Limits) -> Code | None:
 
 def _why_refused(value: bytes, limits: Limits) -> Code:
     """Return the code for a value that orjson refused."""
+    for beginning, code in OTHERS:
+        if value.startswith(beginning):
+            return code
     try:
         text = value.decode()
     except UnicodeDecodeError:
