@@ -84,9 +84,9 @@ class Document:
     def problems(self, error: ValidationError, explain: Callable[[Any], str]) -> Iterator[Problem]:
         """Yield what pydantic found wrong, each error in the words that ``explain`` has for it."""
         found = error.errors(include_url=False, include_input=False)
-        lists = {item["loc"][:-1] for item in found}
+        lists = {item["loc"][:end] for item in found for end in range(len(item["loc"]))}
         for item in found:
-            # A list whose only item is wrong is not empty, though pydantic says so too.
+            # A list in whose only item something is wrong is not empty, though pydantic says so.
             if item["type"] != "too_short" or item["loc"] not in lists:
                 at_key = item["type"] == "extra_forbidden"
                 yield self.problem(item["loc"], explain(item), at_key=at_key)
