@@ -180,6 +180,7 @@ def variables(settings: Settings) -> dict[str, str]:
         "STREAMPROC_KAFKA_BROKERS": settings.kafka.brokers,
         "STREAMPROC_TOPICS_ATTRIBUTES": topics.attributes,
         "STREAMPROC_TOPICS_LINKS": topics.links,
+        "STREAMPROC_TOPICS_SUPPRESSED": topics.suppressed,
         "STREAMPROC_RULES_DIRECTORY": str(settings.rules.directory),
         "STREAMPROC_KEYS_FILE": str(settings.keys.file),
         "STREAMPROC_IDENTITY_FILE": str(settings.identity.file),
