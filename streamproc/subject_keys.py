@@ -130,6 +130,20 @@ class SubjectKeyFile:
             except sqlite3.Error:
                 raise RetryableError("the store of people's keys cannot be used now") from None
 
+    def count_of(self, persons: Iterable[Token]) -> int:
+        """Return how many of ``persons`` have a key.
+
+        Raises:
+            RetryableError: The file cannot be read now.
+        """
+        select = "SELECT count(id) FROM subject_keys WHERE person = ?"
+        with self._lock:
+            try:
+                counts = [self._database.execute(select, (each,)).fetchone() for each in persons]
+            except sqlite3.Error:
+                raise RetryableError("the store of people's keys cannot be used now") from None
+        return sum(count for (count,) in counts)
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:

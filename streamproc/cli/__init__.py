@@ -74,6 +74,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "streamproc.cli.keys:keys",
         "Make, rotate and look at key rings; forget a person's key.",
     ),
+    "erase": (
+        "streamproc.cli.erase:erase",
+        "Erase a person everywhere, and verify that nothing is left.",
+    ),
     "reveal": (
         "streamproc.cli.reveal:reveal",
         "Decrypt what `encrypt` wrote, and write it to the audit log.",

@@ -12,12 +12,13 @@ and searched by ``kafka`` and ``erasing``.
 """
 
 from streamproc.erasure.cases import RECEIPT, Case, new_receipt
-from streamproc.erasure.listed import SuppressionList
+from streamproc.erasure.listed import LIST_ENTRIES, SuppressionList
 from streamproc.erasure.person import Person, person_of
 from streamproc.erasure.records import spared
 from streamproc.erasure.suppression import SUPPRESSED, Listed, Suppression, unnamed
 
 __all__ = [
+    "LIST_ENTRIES",
     "RECEIPT",
     "SUPPRESSED",
     "Case",

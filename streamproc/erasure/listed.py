@@ -15,10 +15,12 @@ from streamproc.erasure.cases import Case
 from streamproc.events import Micros, Token
 from streamproc.identity.store import Store
 
-__all__ = ["SuppressionList"]
+__all__ = ["LIST_ENTRIES", "SuppressionList"]
 
 CASE: Final = b"sc\0"  # + receipt: when, and the tokens
 LISTED: Final = b"st\0"  # + token: the receipts, as a JSON list
+LIST_ENTRIES: Final = (CASE, LISTED)
+"""What the keys of all entries of a list begin with."""
 
 
 class SuppressionList:

@@ -10,7 +10,7 @@ from streamproc.kafka import topics
 from streamproc.kafka.topics import Found, Topic, compare, patiently, wanted
 from streamproc.settings import LimitSettings, Settings, TopicSettings
 
-RAW, LOAD, DEAD, LINKS, ATTRIBUTES, DELETIONS, RULES, STATUS = wanted(Settings())
+RAW, LOAD, DEAD, LINKS, ATTRIBUTES, SUPPRESSED, DELETIONS, RULES, STATUS = wanted(Settings())
 
 
 def as_asked(topic: Topic) -> Found:
@@ -22,8 +22,8 @@ def found(*topics: Found) -> dict[str, Found]:
 
 
 def test_topics_of_the_settings_names_those_about_rules_with_one_partition() -> None:
-    names = ("raw", "load", "dead", "links", "attributes", "deletions", "rules", "status")
-    topics = {**dict(zip(names, "abcdefgh", strict=True)), "partitions": 7}
+    told = "raw load dead links attributes suppressed deletions rules status"
+    topics = {**dict(zip(told.split(), "abcdefghi", strict=True)), "partitions": 7}
     settings = Settings(topics=TopicSettings.model_validate(topics))
 
     assert [(topic.name, topic.partitions) for topic in wanted(settings)] == [
@@ -33,8 +33,9 @@ def test_topics_of_the_settings_names_those_about_rules_with_one_partition() -> 
         ("d", 7),
         ("e", 7),
         ("f", 7),
-        ("g", 1),
+        ("g", 7),
         ("h", 1),
+        ("i", 1),
     ]
 
 
@@ -42,9 +43,11 @@ def test_what_says_how_things_are_is_compacted_and_the_rest_kept_as_long_as_the_
     None
 ):
     assert STATUS.config["cleanup.policy"] == "compact,delete"
-    for topic in (LINKS, ATTRIBUTES, DELETIONS, RULES):
+    for topic in (LINKS, ATTRIBUTES, SUPPRESSED, DELETIONS, RULES):
         assert topic.config["cleanup.policy"] == "compact"
         assert "retention.ms" not in topic.config
+    for topic in (LINKS, ATTRIBUTES):
+        assert topic.config["max.compaction.lag.ms"] == str(168 * 3_600_000)
     assert RAW.config["retention.ms"] == str(168 * 3_600_000)
     assert DEAD.config["retention.ms"] == str(720 * 3_600_000)
 
