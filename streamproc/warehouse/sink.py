@@ -41,6 +41,7 @@ __all__ = [
     "Frame",
     "Load",
     "LoadResult",
+    "Mapped",
     "Mode",
     "OffsetsMovedError",
     "Place",
@@ -113,6 +114,18 @@ class Frame(Protocol):
         """
 
 
+class Mapped(NamedTuple):
+    """How what a batch tells of ``identity_mappings`` is written.
+
+    Attributes:
+        at: The moment, for ``uuid_ts`` in that table.
+        whole: Whether the table is whole now, so that all that was written at another moment goes.
+    """
+
+    at: Micros
+    whole: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What one transaction loads.
@@ -120,13 +133,15 @@ class Batch:
     Attributes:
         advances: By partition. Covers every record read, rows or not.
         frames: By table: ``streamproc_messages`` with one line an event, the tables of the events,
-            ``users`` with one line an identify (not merged yet), and ``discards``.
+            ``users`` with one line an identify (not merged yet), and ``discards``; or
+            ``identity_mappings`` with one line a token, without an identity where its row goes.
         deletions: People to be deleted, after the rows are in.
         mode: What to do with message ids that are there already.
         corrections: Whether ``streamproc_messages`` has lines whose ``correction`` is true: these
             replace what is there, in every mode.
         loader: Name of the process, for what it stages and for ``streamproc_loads``.
         loaded_at: The moment, for ``uuid_ts`` and ``loaded_at``.
+        mapped: How ``identity_mappings`` is written, if it is.
     """
 
     advances: Mapping[Place, Advance]
@@ -136,6 +151,7 @@ class Batch:
     corrections: bool
     loader: str
     loaded_at: Micros
+    mapped: Mapped | None = None
 
 
 class LoadResult(NamedTuple):

@@ -29,9 +29,11 @@ from streamproc.errors import RetryableError
 from streamproc.events import Micros
 from streamproc.kafka.registry import RowDecoder
 from streamproc.settings import Settings
+from streamproc.warehouse.loading.beside import Beside
 from streamproc.warehouse.loading.dead import DeadLetterProducer
 from streamproc.warehouse.loading.desk import Desk
 from streamproc.warehouse.loading.intake import DeadLetters, Intake, Machinery
+from streamproc.warehouse.loading.mappings import keeping_mappings, plan_mappings
 from streamproc.warehouse.loading.pending import Limits, Pending
 from streamproc.warehouse.loading.plan import LoadPlan, NoDeadLetters, PlanningSink
 from streamproc.warehouse.loading.session import (
@@ -108,12 +110,17 @@ def run_loader(settings: Settings, options: LoaderOptions) -> Totals:
     totals = Totals()
     log.info("loader starts", topic=settings.topics.load, sink=settings.loader.sink)
     waits = _Waits(options)
-    with _desk(lambda: open_sink(settings)) as desk, _spool(settings) as spool:
+    terms = make_terms(settings, options)
+    with (
+        _desk(lambda: open_sink(settings)) as desk,
+        _spool(settings) as spool,
+        keeping_mappings(settings, desk, terms, totals) as beside,
+    ):
         if _is_open(desk, waits):
             while not options.stop():
                 before = totals.batches
                 try:
-                    _run_session(settings, options, Stores(desk, spool), totals)
+                    _run_session(settings, terms, Stores(desk, spool, beside), totals)
                     break
                 except RetryableError as error:
                     if totals.batches > before:
@@ -140,7 +147,9 @@ def plan_load(settings: Settings, options: LoaderOptions) -> LoadPlan:
         with _sources(settings, group=None) as sources:
             dead = NoDeadLetters()
             parts = Parts(sources, make_intake(settings, spool, dead), desk, dead)
-            Session(parts, make_terms(settings, options), totals).run()
+            terms = make_terms(settings, options)
+            Session(parts, terms, totals).run()
+        plan_mappings(settings, desk, terms)
     plan.dead = totals.dead
     return plan
 
@@ -204,10 +213,11 @@ def make_terms(settings: Settings, options: LoaderOptions) -> Terms:
 
 
 class Stores(NamedTuple):
-    """What outlives a session."""
+    """What outlives a session, and who does."""
 
     desk: Desk
     spool: Spool
+    beside: Beside
 
 
 class _Waits:
@@ -249,15 +259,13 @@ def _is_open(desk: Desk, waits: _Waits) -> bool:
     return False
 
 
-def _run_session(
-    settings: Settings, options: LoaderOptions, stores: Stores, totals: Totals
-) -> None:
+def _run_session(settings: Settings, terms: Terms, stores: Stores, totals: Totals) -> None:
     dead = DeadLetterProducer(settings)
     intake = make_intake(settings, stores.spool, dead)
     with _sources(settings, group=settings.loader.group) as sources:
-        parts = Parts(sources, intake, stores.desk, dead)
+        parts = Parts(sources, intake, stores.desk, dead, stores.beside)
         try:
-            Session(parts, make_terms(settings, options), totals).run()
+            Session(parts, terms, totals).run()
         except KafkaException as error:
             raise RetryableError(f"Kafka: {error.args[0].name()}") from None
 

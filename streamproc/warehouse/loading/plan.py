@@ -83,7 +83,7 @@ class PlanningSink:
     def load(self, batch: Batch) -> LoadResult:
         """Write down how many rows would be loaded."""
         self._plan.rows.update({table: frame.rows for table, frame in batch.frames.items()})
-        self._plan.deletions = len(batch.deletions)
+        self._plan.deletions += len(batch.deletions)
         return LoadResult(0, 0)
 
     def counts(self) -> Mapping[str, int]:

@@ -22,6 +22,7 @@ import structlog
 from streamproc.errors import RetryableError
 from streamproc.events import Micros
 from streamproc.warehouse.loading.batches import Loaded, LoadedBy, load
+from streamproc.warehouse.loading.beside import NOTHING_BESIDE, Beside
 from streamproc.warehouse.loading.desk import Desk
 from streamproc.warehouse.loading.intake import DeadLetters, Intake
 from streamproc.warehouse.loading.pending import Sealed
@@ -66,7 +67,7 @@ class Clock(NamedTuple):
 
 @dataclass(slots=True)
 class Totals:
-    """What a loader has done since it started, in events; discards in values."""
+    """What a loader has done since it started: events, values discarded, tokens of mappings."""
 
     rows: int = 0
     duplicates: int = 0
@@ -75,6 +76,7 @@ class Totals:
     deleted: int = 0
     discards: int = 0
     batches: int = 0
+    mappings: int = 0
 
 
 class Progress(NamedTuple):
@@ -101,6 +103,7 @@ class Parts:
     intake: Intake
     desk: Desk
     dead: DeadLetters
+    beside: Beside = NOTHING_BESIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +146,14 @@ class Session:
     def __init__(self, parts: Parts, terms: Terms, totals: Totals) -> None:
         """Start with nothing read; ``totals`` are counted up."""
         self._sources = parts.sources
-        self._intake = parts.intake
-        self._desk = parts.desk
-        self._dead = parts.dead
+        self._intake, self._desk = parts.intake, parts.desk
+        self._dead, self._beside = parts.dead, parts.beside
         self._terms = terms
         self._clock = terms.clock
         self._totals = totals
         self._schema: Schema = {}
         self._joined: set[str] = set()
+        self._places: set[Place] = set()
         self._unknown: set[Place] = set()
         self._expired: set[Place] = set()
         self._unsure = False
@@ -187,6 +190,8 @@ class Session:
         """Have partitions read as soon as the warehouse has said from where."""
         found = list(places)
         self._joined.add(topic)
+        self._places.update(found)
+        self._beside.has(self._places)
         self._unknown.update(found)
         self._unsure |= bool(found)
         log.info("partitions assigned", topic=topic, partitions=_numbers(found))
@@ -200,6 +205,8 @@ class Session:
             self._hear()
         self._forget(found)
         self._unknown -= found
+        self._places -= found
+        self._beside.has(self._places)
         topics = sorted({place.topic for place in found})
         log.info("partitions revoked", topics=topics, partitions=_numbers(found))
 
@@ -359,6 +366,7 @@ class Session:
                     if place.topic == source.topic
                 }
             )
+        self._beside.loaded()
 
     def _settle(self) -> None:
         # The warehouse reads what is spooled until it has answered.
@@ -398,10 +406,11 @@ class Session:
         if self._stopped_at is not None:
             late = self._failed or now - self._stopped_at > STOP_SECONDS
             return late or not self._intake.pending.records
-        if self._terms.until == "one batch" and self._batches:
-            return True
-        caught_up = self._terms.until != "stopped" and self._has_caught_up
-        return caught_up and not self._intake.pending.records
+        if self._terms.until == "stopped":
+            return False
+        done = self._terms.until == "one batch" and self._batches
+        done = done or (self._has_caught_up and not self._intake.pending.records)
+        return bool(done) and self._beside.has_caught_up()
 
     def _tell(self) -> None:
         now = self._clock.monotonic()

@@ -17,6 +17,7 @@ from streamproc.settings import LoaderSettings
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.dialects import DUCKDB
 from streamproc.warehouse.kinds import Kind
+from streamproc.warehouse.mappings import MAPPINGS
 from streamproc.warehouse.schema import Change, Schema, Widen
 from streamproc.warehouse.shape.arrow import reader
 from streamproc.warehouse.sink import (
@@ -60,7 +61,7 @@ KINDS: Final = {
 }
 """By the types DuckDB reports; any other, that somebody else has made, takes text."""
 
-READ_OFTEN: Final = (MESSAGES, USERS)
+READ_OFTEN: Final = (MESSAGES, USERS, MAPPINGS)
 """Frames that are read by several statements: they become temporary tables, in the connection's
 memory; the others are read from Arrow once, as they are inserted."""
 

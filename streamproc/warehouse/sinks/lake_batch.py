@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from streamproc.events import Micros
+from streamproc.warehouse.mappings import MAPPINGS
 from streamproc.warehouse.sink import Batch, Load, LoadResult
 from streamproc.warehouse.sinks.lake import FOLDER, Commit, Erased, State
 from streamproc.warehouse.sinks.lake_disk import Disk
@@ -33,7 +34,7 @@ from streamproc.warehouse.sql.statements import (
     quoted,
 )
 from streamproc.warehouse.sql.transaction import Target, load_staged
-from streamproc.warehouse.standard import ROW, SYSTEM, TABLES, USERS
+from streamproc.warehouse.standard import LOADED, ROW, SYSTEM, TABLES, USERS
 
 __all__ = ["LEDGER", "USERS_FILE", "Loading", "prepare", "table_files"]
 
@@ -41,10 +42,11 @@ LEDGER: Final = f"{FOLDER}/messages"
 """The folder of ``streamproc_messages``."""
 
 USERS_FILE: Final = f"table={USERS}/users.parquet"
+MAPPINGS_FILE: Final = f"table={MAPPINGS}/{MAPPINGS}.parquet"
 IDENTIFIES: Final = TABLES["identify"]
 DELETIONS: Final = "streamproc_deletions"
 
-DECIDED: Final = (MESSAGES, USERS, IDENTIFIES, DISCARDS)
+DECIDED: Final = (MESSAGES, USERS, IDENTIFIES, DISCARDS, MAPPINGS)
 """Frames that the decisions look into; those of other tables go straight to their files."""
 
 TOUCHED_TOKENS: Final = "streamproc_touched_tokens"
@@ -134,6 +136,7 @@ def prepare(loading: Loading, scratch: Scratch) -> tuple[Commit, LoadResult]:
     _write_events(loading, scratch, changes, _kept(loading, scratch))
     _write_messages(loading, scratch, changes, lines)
     _write_users(loading, scratch, changes)
+    _write_mappings(loading, scratch, changes)
     received_up_to = _received_up_to(loading, scratch)
     load = Load(batch.loader, batch.loaded_at, *result[:-1], received_up_to, result.seconds)
     commit = Commit(
@@ -283,7 +286,7 @@ def _kept(loading: Loading, scratch: Scratch) -> Kept:
 def _write_events(loading: Loading, scratch: Scratch, changes: Changes, kept: Kept) -> None:
     """Write the rows of the tables of events, and of discards, whose events are kept."""
     for table, frame in loading.batch.frames.items():
-        if table not in (MESSAGES, USERS):
+        if table not in (MESSAGES, USERS, MAPPINGS):
             files, rows = scratch.write_frame(frame, kept)
             moves = _parts(f"table={table}", f"part-{loading.number:012d}", files)
             changes.add(table, rows, list(moves))
@@ -316,6 +319,25 @@ def _write_users(loading: Loading, scratch: Scratch, changes: Changes) -> None:
     else:
         staged, rows = scratch.write(query)
     changes.add(USERS, rows - before, [(staged, USERS_FILE)])
+
+
+def _write_mappings(loading: Loading, scratch: Scratch, changes: Changes) -> None:
+    mapped, columns = loading.batch.mapped, loading.state.schema.get(MAPPINGS)
+    if mapped is None or columns is None:
+        return
+    query = f'SELECT {quoted(columns)} FROM "{MAPPINGS}"'
+    before = loading.state.rows.get(MAPPINGS, 0)
+    if f"{MAPPINGS}.parquet" in loading.disk.names(f"table={MAPPINGS}"):
+        others = "SELECT f.* FROM FILES f WHERE TRUE"
+        if MAPPINGS in loading.batch.frames:
+            told = f'SELECT "token" FROM {loading.ways.stage(MAPPINGS)}'
+            others += f' AND f."token" NOT IN ({told})'
+        if mapped.whole:
+            others += f' AND epoch_us(f."{LOADED}") = {mapped.at:d}'
+        staged, rows = scratch.rewrite(MAPPINGS_FILE, f"{query} UNION ALL BY NAME {others}")
+    else:
+        staged, rows = scratch.write(query)
+    changes.add(MAPPINGS, rows - before, [(staged, MAPPINGS_FILE)])
 
 
 def _parts(folder: str, name: str, files: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:

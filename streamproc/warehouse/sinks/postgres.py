@@ -22,6 +22,7 @@ from streamproc.settings import LoaderSettings
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.dialects import POSTGRES
 from streamproc.warehouse.kinds import Kind
+from streamproc.warehouse.mappings import MAPPINGS
 from streamproc.warehouse.schema import Change, CreateTable, Schema, Widen
 from streamproc.warehouse.shape.arrow import reader
 from streamproc.warehouse.sink import (
@@ -60,7 +61,7 @@ WHERE table_schema = current_schema() AND t.table_type = 'BASE TABLE'
 ORDER BY c.table_name, c.ordinal_position
 """
 
-INDEXES: Final = {MESSAGES: "id", "users": "id", "identifies": "user_id"}
+INDEXES: Final = {MESSAGES: "id", "users": "id", "identifies": "user_id", MAPPINGS: "token"}
 """Columns that every load looks rows up by."""
 
 MOVED: Final = frozenset({"42703", "42804", "42P01"})

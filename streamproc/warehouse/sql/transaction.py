@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from streamproc.events import Micros
+from streamproc.warehouse.mappings import MAPPINGS
 from streamproc.warehouse.schema import Columns, Schema
 from streamproc.warehouse.sink import (
     Batch,
@@ -19,7 +20,7 @@ from streamproc.warehouse.sink import (
     OffsetsMovedError,
     SchemaMovedError,
 )
-from streamproc.warehouse.sql import removals, users
+from streamproc.warehouse.sql import mappings, removals, users
 from streamproc.warehouse.sql import statements as sql
 from streamproc.warehouse.sql.statements import DISCARDS, MESSAGES, Statement, Ways
 from streamproc.warehouse.standard import SYSTEM, TABLES, USERS
@@ -116,6 +117,7 @@ def load_staged(batch: Batch, target: Target, runner: Runner) -> LoadResult:
     _remove(target, runner, tally)
     _insert(batch, ways, runner, tally)
     _bring_users(batch, target, runner, tally)
+    _bring_mappings(batch, ways, runner)
     result = LoadResult(
         rows=tally.kept - tally.replaced - tally.kept_out,
         duplicates=tally.staged - tally.kept,
@@ -197,9 +199,19 @@ def _bring_users(batch: Batch, target: Target, runner: Runner, tally: Tally) -> 
             runner.run(users.rebuild(ways, target.known))
 
 
+def _bring_mappings(batch: Batch, ways: Ways, runner: Runner) -> None:
+    if batch.mapped is None:
+        return
+    if (frame := batch.frames.get(MAPPINGS)) is not None:
+        runner.run(mappings.forget(ways))
+        runner.run(mappings.insert(ways, frame.columns, batch.mapped.at))
+    if batch.mapped.whole:
+        runner.run(mappings.sweep(ways, batch.mapped.at))
+
+
 def _tables_of_events(batch: Batch) -> Iterator[tuple[str, Columns]]:
     for table, frame in batch.frames.items():
-        if table not in SYSTEM and table != USERS:
+        if table not in SYSTEM and table not in (USERS, MAPPINGS):
             yield table, frame.columns
 
 
