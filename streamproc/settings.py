@@ -260,6 +260,8 @@ class LoaderSettings(Section):
     """Most columns of a table (at most what the warehouse allows); the rest goes into one."""
     widen: bool = True
     """Whether a column's type is widened for values that do not fit; else they are discarded."""
+    identity_mappings: bool = True
+    """Whether the table `identity_mappings` is kept current: whose an identity token is by now."""
 
 
 class SnowflakeSettings(Section):
