@@ -1,4 +1,4 @@
-"""A real Singer tap's messages, through to the identities of events.
+"""A real Singer tap's messages, through to the identities of events and to their rows.
 
 The tap has an environment of its own, which ``make downstream`` makes. Without it these tests are
 skipped; with ``STREAMPROC_TEST_REQUIRE_SINGER=1`` they fail instead.
@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 from brokers import Broker
 from crm import Crm, known_users, settings_for, tokens, variables
+from enriched import events_of, last_plan, rows_of, worker_of, workplace_of
 from postgres_server import binaries, fresh_schema, postgres_server
+from processes import wait_until
 
 from streamproc.assemble import load_identity_config, load_key_ring, nobody_of
 from streamproc.events import Subject
@@ -108,8 +110,8 @@ def _connection(server: str, schema: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def tapped(embedded: Broker, tmp_path: Path) -> Iterator[Tapped]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
     if not TAP.exists():
         if os.environ.get(REQUIRED) == "1":
             pytest.fail("a Singer tap is required: run `make downstream`", pytrace=False)
@@ -118,7 +120,12 @@ def tapped(embedded: Broker, tmp_path: Path) -> Iterator[Tapped]:
     if programs is None:
         pytest.skip("no PostgreSQL server")
     with postgres_server(programs) as url:
-        yield Tapped(url, embedded, tmp_path)
+        yield url
+
+
+@pytest.fixture
+def tapped(server: str, embedded: Broker, tmp_path: Path) -> Tapped:
+    return Tapped(server, embedded, tmp_path)
 
 
 def plan_of(settings: Settings, user: str) -> object:
@@ -156,3 +163,42 @@ def test_a_whole_table_read_again_leaves_out_what_is_gone(tapped: Tapped) -> Non
 
     assert len(known_users(tapped.settings)) == 250
     assert known_users(tapped.settings) == tapped.crm.users()
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+def test_what_a_tap_reads_is_in_the_rows_of_events(
+    server: str, kafka: Broker, tmp_path: Path
+) -> None:
+    tapped = Tapped(server, kafka, tmp_path)
+    tapped.crm.add_contacts(1, 100)
+    tapped.select("INCREMENTAL")
+    place = workplace_of(kafka, tapped.settings)
+    people = [f"user-{number}" for number in range(1, 121)]  # the last twenty nobody knows
+
+    tapped.run()
+    first = plans(tapped.crm)
+    place.publish([event for each in people for event in events_of(each, "first")])
+    with worker_of(place, tapped.settings):
+        place.wait_until_processed(3 * len(people))
+        tapped.crm.execute(
+            "UPDATE contact SET plan__c = 'changed', systemmodstamp = '2026-02-01' WHERE id <= 20"
+        )
+        tapped.run()
+        wait_until(lambda: last_plan(place, "user-1") == "changed", 60)
+        sent = kafka.written(place.topics.raw)
+        place.publish([event for each in people for event in events_of(each, "later")])
+        place.wait_until_processed(sent + 3 * len(people))
+    place.load()
+
+    rows = rows_of(place, ["identity_plan"])
+    for run, said in (("first", first), ("later", plans(tapped.crm))):
+        assert len(said) == 100
+        for person in people:
+            for number in (1, 2, 3):
+                assert rows[f"{person} {run} {number}"] == (said.get(person),)
+
+
+def plans(crm: Crm) -> dict[str, str]:
+    """Return the plan of each user, as the CRM has it."""
+    return dict(crm.query("SELECT user_id__c, plan__c FROM contact"))
