@@ -17,6 +17,7 @@ from streamproc.enrich.enricher import Enricher
 from streamproc.erasure import Listed, Suppression
 from streamproc.errors import ConfigError, Problem
 from streamproc.events import Token
+from streamproc.formats import Formats, SchemaFolder, load_schema_folder
 from streamproc.identity import People
 from streamproc.identity.config import load_identity
 from streamproc.identity.language import IdentityConfig
@@ -47,6 +48,7 @@ __all__ = [
     "detectors_fingerprint",
     "every_key",
     "load_ciphers",
+    "load_formats",
     "load_identity_config",
     "load_key_ring",
     "load_plan",
@@ -88,6 +90,17 @@ def load_plan(settings: Settings) -> TrackingPlan | None:
     """
     folder = settings.tracking_plan.directory
     return None if folder is None else load_tracking_plan(folder)
+
+
+def load_formats(settings: Settings) -> Formats:
+    """Return what reads raw events that are not plain JSON, with the schemas of the settings.
+
+    Raises:
+        ConfigError: With every problem of the schemas.
+    """
+    folder = settings.formats.schemas
+    schemas = SchemaFolder() if folder is None else load_schema_folder(folder)
+    return Formats(schemas, make_limits(settings), registry=settings.registry.url is not None)
 
 
 def load_identity_config(settings: Settings) -> IdentityConfig:
@@ -208,6 +221,10 @@ class Assembly:
     They have all but the rules in common: keys, view, seal, tracking plan, models; the detector
     too, where two rulesets search for the same. May be used in another thread than the one that
     runs the pipelines, but runs of pipelines that it made are for one thread at a time.
+
+    Attributes:
+        formats: What reads raw events that are not plain JSON; whoever reads a topic tells it the
+            schemas of its registry.
     """
 
     def __init__(
@@ -235,6 +252,7 @@ class Assembly:
         self._settings = settings
         self._seal = sealer(public_key) if public_key is not None else None
         self._plan = load_plan(settings)
+        self.formats = load_formats(settings)
         identity = load_identity_config(settings)
         self._naming = naming_of(identity)
         self._enricher = Enricher(identity.enrichments) if identity.enrichments else None
@@ -246,6 +264,12 @@ class Assembly:
         self._view = view
         self._listed = listed
         self._detectors: WeakValueDictionary[Recognition, Detector] = WeakValueDictionary()
+
+    def apart(self) -> Assembly:
+        """Return one for another thread, to try rules: only what reads events is shared."""
+        made = Assembly(self._settings, self._ring, self._view)
+        made.formats = self.formats
+        return made
 
     def pipeline(self, ruleset: Ruleset) -> Pipeline:
         """Return a pipeline of ``ruleset``; takes seconds the first time, for the models.
@@ -267,7 +291,12 @@ class Assembly:
             refuse_unallowed(self._code, ruleset)
         detector = self._detector(ruleset)
         fingerprint = _row_fingerprint(
-            ruleset, detector.fingerprint, self._plan, self._enricher, self._code
+            ruleset,
+            detector.fingerprint,
+            self._plan,
+            self._enricher,
+            self._code,
+            self.formats,
         )
         if self._plan is not None:
             ruleset = with_annotated(ruleset, self._plan.annotated)
@@ -284,6 +313,7 @@ class Assembly:
             enricher=self._enricher,
             before=self._transformers["before"],
             after=self._transformers["after"],
+            unframe=self.formats.to_json,
             suppression=self._suppression(ruleset),
         )
 
@@ -319,7 +349,12 @@ def row_fingerprint(settings: Settings, ruleset: Ruleset) -> str:
     of_detector = detectors_fingerprint(settings, ruleset)
     enrichments = load_identity_config(settings).enrichments
     enricher = Enricher(enrichments) if enrichments else None
-    beside = (load_plan(settings), enricher, load_transformations(settings))
+    beside = (
+        load_plan(settings),
+        enricher,
+        load_transformations(settings),
+        load_formats(settings),
+    )
     return _row_fingerprint(ruleset, of_detector, *beside)
 
 
@@ -351,10 +386,10 @@ def _tokens(settings: Settings, ring: KeyRing, ruleset: Ruleset) -> Tokens:
 
 
 def _row_fingerprint(
-    ruleset: Ruleset, detector: str, *beside: TrackingPlan | Enricher | Code | None
+    ruleset: Ruleset, detector: str, *beside: TrackingPlan | Enricher | Code | Formats | None
 ) -> str:
     # Rules alone do not say what a row went through: other recognizers find other things.
-    others = [each.fingerprint for each in beside if each is not None]
+    others = [each.fingerprint for each in beside if each is not None and each.fingerprint]
     parts = [ruleset.fingerprint, detector, *others]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

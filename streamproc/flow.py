@@ -27,6 +27,7 @@ from streamproc.kafka.codecs import (
 )
 from streamproc.kafka.identity.reader import IdentityReader
 from streamproc.kafka.producer import BatchProducer, Outgoing
+from streamproc.kafka.raw_schemas import RawSchemas
 from streamproc.rollout import Part, RulesInForce
 from streamproc.settings import Settings, TopicSettings
 from streamproc.telemetry import Totals
@@ -71,10 +72,15 @@ class Flow:
         rules: RulesInForce,
         identity: IdentityReader,
         settings: Settings,
+        schemas: RawSchemas,
         output: Output = Output(),
     ) -> None:
-        """Keep the parts; nothing is started. The pipelines ask ``identity.state``."""
+        """Keep the parts; nothing is started.
+
+        The pipelines ask ``identity.state``, and the formats that ``schemas`` tells what it learns.
+        """
         self._output = output
+        self._schemas = schemas
         self.totals = Totals()
         self._told = 0
         self._apart = asyncio.Lock()
@@ -120,10 +126,11 @@ class Flow:
                 not to be had any more.
             ConfigError: The rules in force cannot be used.
         """
-        self._identity.check()
+        self._identity.check_current()
         loop = asyncio.get_running_loop()
         parts = await self.rules.split(records)
-        prepared = await loop.run_in_executor(self._thread, self._prepare, parts)
+        async with self._schemas.at_hand(records):
+            prepared = await loop.run_in_executor(self._thread, self._prepare, parts)
         refused = await self._send_apart(prepared.messages, producer)
         if refused:
             letters = [self._refused_letter(prepared, index) for index in refused]
@@ -146,6 +153,7 @@ class Flow:
     def close(self) -> None:
         """End the threads."""
         self._thread.shutdown()
+        self._schemas.close()
         self.rules.close()
 
     def _prepare(self, parts: Sequence[Part]) -> Prepared:

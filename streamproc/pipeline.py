@@ -20,7 +20,7 @@ import orjson
 import structlog
 
 from streamproc.deadletters import Seal, dead_letter
-from streamproc.decode import Limits, decode
+from streamproc.decode import Limits, Unframe, decode
 from streamproc.detect import Detector
 from streamproc.enrich.enricher import Enricher
 from streamproc.erasure import Suppression, unnamed
@@ -71,6 +71,8 @@ class Parts:
     """Transformations of raw events, which the rules allow; None where there are none."""
     after: Transformer | None = None
     """Transformations of redacted events; None where there are none."""
+    unframe: Unframe | None = None
+    """Reads records that are not JSON as they stand; None where all are."""
     suppression: Suppression | None = None
     """What becomes of events of people who were erased; None where nobody can be."""
 
@@ -157,7 +159,7 @@ class Pipeline:
     # -- stages -----------------------------------------------------------------------------------
 
     def _decode(self, record: Record) -> Event:
-        return decode(record, self._parts.limits)
+        return decode(record, self._parts.limits, self._parts.unframe)
 
     def _suppress(
         self, decoded: Sequence[Event | Dropped | EventError]

@@ -303,15 +303,50 @@ class SnowflakeSettings(Section):
     """What a start of the virtual warehouse is charged at least, for that estimate."""
 
 
+class FormatSettings(Section):
+    """Raw events that are Avro or JSON with a JSON Schema; plain JSON needs nothing."""
+
+    schemas: Path | None = None
+    """Folder of Avro schemas of raw events, `*.avsc`: what single-object encoding is read by, and
+    what events are wanted in whichever version they were written with."""
+
+
 class RegistrySettings(Section):
     """A schema registry that speaks Confluent's REST API; without one, schemas are in the code."""
 
     url: str | None = None
-    """Such as `http://127.0.0.1:8081`; with it, rows are in Confluent's wire format."""
+    """Such as `http://127.0.0.1:8081`, or several with commas between; with it, rows are in
+    Confluent's wire format, and raw events may be."""
     username: str | None = None
     """For basic authentication."""
     password: SecretStr | None = None
     """For basic authentication."""
+    token: SecretStr | None = None
+    """A bearer token, instead of user name and password."""
+    oauth_url: str | None = None
+    """Where to get bearer tokens by client credentials (OpenID Connect)."""
+    oauth_client_id: str | None = None
+    """Who asks for tokens."""
+    oauth_client_secret: SecretStr | None = None
+    """The secret for it."""
+    oauth_scope: str | None = None
+    """What the tokens are to be for."""
+    cluster: str | None = None
+    """With tokens on Confluent Cloud: the registry's logical cluster, such as `lsrc-1`."""
+    identity_pool: str | None = None
+    """With tokens on Confluent Cloud: the identity pool."""
+    ssl_ca_file: Path | None = None
+    """Certificates, PEM, that the registry's is checked against; the usual ones when unset."""
+    ssl_certificate_file: Path | None = None
+    """This client's own certificate, PEM, where the registry asks for one."""
+    ssl_key_file: Path | None = None
+    """The private key to it, PEM."""
+    retry_seconds: Seconds = 5
+    """How long a schema id that the registry does not know is asked for again before its events are
+    dead letters. A registry that is away is waited for."""
+    subjects: Literal["topic", "record", "topic_record"] = "topic"
+    """Which subject `schemas push` registers a raw event's schema under: `<topic>-value`, the
+    record's full name, or both with `-` between."""
 
 
 class TrackingPlanSettings(Section):
@@ -348,6 +383,7 @@ class Settings(Section):
     worker: WorkerSettings = WorkerSettings()
     loader: LoaderSettings = LoaderSettings()
     snowflake: SnowflakeSettings = SnowflakeSettings()
+    formats: FormatSettings = FormatSettings()
     registry: RegistrySettings = RegistrySettings()
     tracking_plan: TrackingPlanSettings = TrackingPlanSettings()
     log: LogSettings = LogSettings()

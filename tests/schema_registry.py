@@ -28,6 +28,8 @@ __all__ = ["SmallRegistry", "apicurio", "apicurio_missing"]
 APICURIO = "2.6.13.Final"
 FETCH_SECONDS = 300
 READY_SECONDS = 60
+CODES = {404: 40403}
+"""What Confluent's registry says of a schema that it does not know."""
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 
 
@@ -86,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         server.requests.append(f"{self.command} {self.path}")
         server.authorization = self.headers.get("Authorization")
         status = server.status if found is not None or server.status != 200 else 404
-        answer = found if status == 200 else {"error_code": status * 100, "message": "no"}
+        answer = found if status == 200 else {"error_code": CODES.get(status, -1), "message": "no"}
         content = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")

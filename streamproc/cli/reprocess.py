@@ -79,9 +79,10 @@ def correct(settings: Settings, reader: RangeReader) -> tuple[bool, Flow]:
     """
     import signal
 
-    from streamproc.assemble import load_identity_config, load_key_ring, make_pipeline, nobody_of
+    from streamproc.assemble import Assembly, load_identity_config, load_key_ring, nobody_of
     from streamproc.flow import Flow, Output
     from streamproc.kafka.identity.start import following_identity
+    from streamproc.kafka.raw_schemas import RawSchemas
     from streamproc.kafka.registry import wait_for_row_codec
     from streamproc.kafka.topics import wait_for_topics
     from streamproc.reprocess import reprocess
@@ -93,12 +94,14 @@ def correct(settings: Settings, reader: RangeReader) -> tuple[bool, Flow]:
     wait_for_topics(settings)
     rows = wait_for_row_codec(settings.registry, settings.topics.load)
     with following_identity(settings, config, nobody_of(config, ring)) as identity:
-        pipeline = make_pipeline(settings, ring, identity.state, ruleset, listed=identity.state)
+        assembly = Assembly(settings, ring, identity.state, listed=identity.state)
+        rules = FixedRules(assembly.pipeline(ruleset))
         signals: list[int] = []  # not an Event: its lock may be held when a signal comes
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda received, _frame: signals.append(received))
         output = Output(rows, corrections=True)
-        flow = Flow(FixedRules(pipeline), identity, settings, output)
+        schemas = RawSchemas(settings.registry, assembly.formats)
+        flow = Flow(rules, identity, settings, schemas, output)
         try:
             return reprocess(reader, flow, settings, lambda: bool(signals)), flow
         finally:

@@ -29,6 +29,7 @@ def worker(ctx: click.Context) -> None:
     """
     from streamproc import telemetry
     from streamproc.assemble import (
+        load_formats,
         load_identity_config,
         load_key_ring,
         load_plan,
@@ -47,6 +48,7 @@ def worker(ctx: click.Context) -> None:
     # What is wrong with files is told before brokers are waited for.
     load_plan(settings)
     load_transformations(settings)
+    load_formats(settings)
     if settings.rules.follow == "folder":
         load_rules(settings)
     wait_for_topics(settings)
@@ -59,12 +61,13 @@ def worker(ctx: click.Context) -> None:
 def _run(settings: Settings, ring: KeyRing, identity: IdentityReader, rows: Codec) -> int:
     from streamproc.assemble import Assembly
     from streamproc.flow import Flow, Output
+    from streamproc.kafka.raw_schemas import RawSchemas
     from streamproc.rollout import Pipelines, start_rules
     from streamproc.worker import build_app, run_app
 
     assembly = Assembly(settings, ring, identity.state, listed=identity.state)
     # Detectors are for one thread: rules are tried with others than those of the pipelines.
-    apart = Assembly(settings, ring, identity.state)
-    rules = start_rules(settings, Pipelines(assembly.pipeline), apart.parts)
-    flow = Flow(rules, identity, settings, Output(rows))
+    rules = start_rules(settings, Pipelines(assembly.pipeline), assembly.apart().parts)
+    schemas = RawSchemas(settings.registry, assembly.formats)
+    flow = Flow(rules, identity, settings, schemas, Output(rows))
     return run_app(build_app(settings, flow), flow)

@@ -56,7 +56,7 @@ class Examiner:
         """Return the event in ``record`` as the tracking plan has it pass, or why there is none."""
         plan = self._parts.plan
         try:
-            event = decode(record, self._parts.limits)
+            event = decode(record, self._parts.limits, self._parts.unframe)
             return event if plan is None else check(event, plan)
         except EventError as error:
             return error

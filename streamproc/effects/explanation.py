@@ -117,7 +117,7 @@ class Explainer:
         """Return what becomes of ``record``."""
         ruleset = self._examiner.ruleset
         try:
-            event = decode(record, self._parts.limits)
+            event = decode(record, self._parts.limits, self._parts.unframe)
         except EventError as error:
             return Explanation(ruleset, "", "dead letter", _refused(error))
         violations: Sequence[tuple[Violation, str]] = ()

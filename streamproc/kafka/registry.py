@@ -11,30 +11,28 @@ Importing this costs nothing; the registry's client is imported when there is on
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, cast
 
 import structlog
 
 from streamproc.errors import ConfigError, EventError, Problem, RetryableError
+from streamproc.formats import Declared, Kind
 from streamproc.kafka.codecs import ROW, ROW_SCHEMA, Codec, decode_row, row_codec
+from streamproc.kafka.registry_client import ElsewhereError, asked, make_client
 from streamproc.settings import RegistrySettings
 from streamproc.warehouse.rows import LoadedRow
 
 if TYPE_CHECKING:
-    from confluent_kafka.schema_registry import SchemaRegistryClient
+    from confluent_kafka.schema_registry import Schema
 
 __all__ = ["Registry", "RowDecoder", "wait_for_row_codec"]
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
-
 WIRE_MAGIC: Final = b"\x00"
 WIRE_HEADER_BYTES: Final = 5
-REQUEST_SECONDS = 10
-RETRIES = 2
 PAUSES_SECONDS = (1, 2, 4, 8)
 """Pauses of a worker that waits for its registry; it goes on with the last one for ever."""
 UNKNOWN_PAUSES_SECONDS = (0.2, 1.0)
@@ -44,10 +42,10 @@ UNKNOWN_SECONDS = 60.0
 MOST_UNKNOWN = 1_000
 """Most such numbers remembered."""
 
-UNAUTHORIZED = frozenset({401, 403})
-REFUSED = frozenset({409, 422})
-"""The schema does not fit those that the subject has, or the registry takes none such."""
-NOT_FOUND = 404
+Place: TypeAlias = tuple[str, int]
+"""A subject, and a version."""
+MOST_REFERENCES: Final = 100
+"""Most schemas that one may name, directly and through others."""
 
 
 class Registry:
@@ -56,13 +54,13 @@ class Registry:
     Connects when it is first asked.
     """
 
-    def __init__(self, settings: RegistrySettings) -> None:
-        """Make the client.
+    def __init__(self, settings: RegistrySettings, retries: int | None = None) -> None:
+        """Make the client, as :func:`~streamproc.kafka.registry_client.make_client` does.
 
         Raises:
-            ConfigError: ``registry.url`` is none, or user name and password do not go together.
+            ConfigError: Address, credentials or certificates cannot be used.
         """
-        self._client = _client(settings)
+        self._client = make_client(settings, retries)
 
     def register_row(self, topic: str) -> Codec:
         """Register the schema of rows for ``topic``, if it is not yet, and return their codec.
@@ -75,7 +73,11 @@ class Registry:
 
         subject = f"{topic}-value"
         schema = Schema(ROW_SCHEMA, "AVRO")
-        number = _asked(lambda: self._client.register_schema(subject, schema), subject)
+        what = f"the schema of rows under {subject}"
+        try:
+            number = asked(lambda: self._client.register_schema(subject, schema), what)
+        except ElsewhereError:
+            number = None
         if number is None:
             raise ConfigError(
                 Problem("settings", "registry.url", "no schema registry answers there")
@@ -89,8 +91,38 @@ class Registry:
             ConfigError: The registry refuses us.
             RetryableError: The registry cannot be reached.
         """
-        found = _asked(lambda: self._client.get_schema(number), f"schema {number}")
+        found = asked(lambda: self._client.get_schema(number), f"schema {number}")
         return None if found is None else str(found.schema_str)
+
+    def declared(self, number: int) -> Declared | None:
+        """Return the schema that ``number`` stands for, with all that it names; None as above.
+
+        Raises:
+            ConfigError: The registry refuses us.
+            RetryableError: The registry cannot be reached.
+        """
+        found = asked(lambda: self._client.get_schema(number), f"schema {number}")
+        return None if found is None else self._declared(found)
+
+    def _declared(self, schema: Schema) -> Declared:
+        texts: dict[Place, str] = {}
+        self._add_references(schema, texts, ())
+        # Registries leave the type out where it is Avro.
+        kind = cast("Kind", schema.schema_type or "AVRO")
+        return Declared(kind, str(schema.schema_str), tuple(texts.values()))
+
+    def _add_references(
+        self, schema: Schema, texts: dict[Place, str], within: tuple[Place, ...]
+    ) -> None:
+        """Add the texts of what ``schema`` names, each after what it names itself."""
+        for each in schema.references or ():
+            place = str(each.subject), int(each.version or 0)
+            if place in texts or place in within or len(texts) + len(within) >= MOST_REFERENCES:
+                continue
+            found = asked(partial(self._client.get_version, *place, deleted=True), str(place))
+            if found is not None and found.schema is not None:
+                self._add_references(found.schema, texts, (*within, place))
+                texts[place] = str(found.schema.schema_str)
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +133,10 @@ class Registry:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
         self._client.close()
 
 
@@ -179,53 +215,6 @@ def _schema(registry: Registry, number: int) -> str | None:
             return declared
         time.sleep(pause)
     return registry.schema(number)
-
-
-def _client(settings: RegistrySettings) -> SchemaRegistryClient:
-    from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415
-
-    if (settings.username is None) != (settings.password is None):
-        told = "user name and password are needed both, or neither"
-        raise ConfigError(Problem("settings", "registry.username", told))
-    config: dict[str, object] = {
-        "url": settings.url,
-        "timeout": REQUEST_SECONDS,
-        "max.retries": RETRIES,
-    }
-    if settings.username is not None and settings.password is not None:
-        secret = settings.password.get_secret_value()
-        config["basic.auth.user.info"] = f"{settings.username}:{secret}"
-    try:
-        return SchemaRegistryClient.new_client(config)
-    except (TypeError, ValueError):  # their texts may quote the address, and a password in it
-        told = "expected an address such as http://127.0.0.1:8081, or several with commas between"
-        raise ConfigError(Problem("settings", "registry.url", told)) from None
-
-
-def _asked(ask: Callable[[], T], what: str) -> T | None:
-    """Return what the registry answers, None if it has no such thing.
-
-    Raises:
-        ConfigError: It refuses.
-        RetryableError: It cannot be reached, or is in trouble.
-    """
-    from confluent_kafka.schema_registry.error import SchemaRegistryError  # noqa: PLC0415
-
-    try:
-        return ask()
-    except SchemaRegistryError as error:
-        status = error.http_status_code
-    except Exception as error:  # noqa: BLE001 - whatever its HTTP client meets: all of it may pass
-        raise RetryableError(f"schema registry: {type(error).__name__}") from None
-    if status == NOT_FOUND:
-        return None
-    if status in UNAUTHORIZED:
-        told = f"the schema registry refuses this user (HTTP {status})"
-        raise ConfigError(Problem("settings", "registry.username", told))
-    if status in REFUSED:
-        told = f"the schema registry refuses the schema of rows under {what} (HTTP {status})"
-        raise ConfigError(Problem("settings", "registry.url", told))
-    raise RetryableError(f"schema registry: HTTP {status}")
 
 
 def _header(number: int) -> bytes:

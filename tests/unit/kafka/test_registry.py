@@ -14,6 +14,7 @@ from schema_registry import SmallRegistry
 from streamproc.errors import ConfigError, EventError, RetryableError
 from streamproc.events import ManifestEntry, Micros, Origin, Row, Times, Violation
 from streamproc.kafka import registry as module
+from streamproc.kafka import registry_client
 from streamproc.kafka.codecs import ROW_SCHEMA, Codec, decode_row, encode_row
 from streamproc.kafka.registry import Registry, RowDecoder, wait_for_row_codec
 from streamproc.settings import RegistrySettings
@@ -40,7 +41,7 @@ ROW = Row(
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAUSES_SECONDS", (0,))
     monkeypatch.setattr(module, "UNKNOWN_PAUSES_SECONDS", (0, 0))
-    monkeypatch.setattr(module, "RETRIES", 0)
+    monkeypatch.setattr(registry_client, "RETRIES", 0)
 
 
 @pytest.fixture
