@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import click
@@ -113,8 +114,7 @@ def send(settings: Settings, order: Order, mend: Callable[[Original], Mended | N
         note(log, order.action, told)
         sent = sendable(inventory, settings, left, again=order.again)
         entries = filter(order.is_meant, sent)
-        with progress_of(inventory.wanted) as advance:
-            stop = _stop_on_signals()
+        with progress_of(inventory.wanted) as advance, _stopped_by_signals() as stop:
             plan = Replays(settings, order.opened, mend, order.rate, advance, stop)
             done = replay(entries, producer, plan)
     left["not there, or not of what else was asked for"] += _absent(order.choice, inventory.wanted)
@@ -156,8 +156,15 @@ def _absent(choice: Choice, there: int) -> int:
     return max(0, len(choice.positions) - there)
 
 
-def _stop_on_signals() -> Callable[[], bool]:
+@contextmanager
+def _stopped_by_signals() -> Iterator[Callable[[], bool]]:
     signals: list[int] = []  # not an Event: its lock may be held when a signal comes
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: signals.append(received))
-    return lambda: bool(signals)
+    before = {
+        number: signal.signal(number, lambda received, _frame: signals.append(received))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield lambda: bool(signals)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
