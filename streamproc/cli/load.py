@@ -198,6 +198,7 @@ def _print_totals(totals: Totals) -> None:
             (totals.replaced, "replaced"),
             (totals.deleted, "deleted"),
             (totals.discards, "values discarded"),
+            (totals.mappings, "identity mappings"),
         )
         if number
     ]

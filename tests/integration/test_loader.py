@@ -84,6 +84,7 @@ class Workplace:
             "LOADER_DUCKDB_FILE": str(self.file),
             "LOADER_INSTANCE_ID": "the-one",  # whoever comes next has the partitions at once
             "LOADER_BATCH_ROWS": "100",
+            "LOADER_IDENTITY_MAPPINGS": "false",
             "KAFKA_SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
             "LOG_LEVEL": "DEBUG",
             "LOG_FORMAT": "json",
@@ -98,6 +99,7 @@ def workplace(broker: Broker, tmp_path: Path) -> Workplace:
         duckdb_file=tmp_path / "warehouse.duckdb",
         batch_rows=100,
         batch_seconds=0.2,
+        identity_mappings=False,  # test_identity_mappings.py has these
     )
     kafka = KafkaSettings(brokers=broker.bootstrap, session_timeout_seconds=SESSION_SECONDS)
     return Workplace(broker, Settings(kafka=kafka, topics=broker.topics("loader"), loader=loader))
@@ -107,7 +109,10 @@ def workplace(broker: Broker, tmp_path: Path) -> Workplace:
 def on_kafka(kafka: Broker, tmp_path: Path) -> Workplace:
     """A workplace on real Kafka."""
     loader = LoaderSettings(
-        group=kafka.group("loader"), duckdb_file=tmp_path / "warehouse.duckdb", batch_seconds=0.2
+        group=kafka.group("loader"),
+        duckdb_file=tmp_path / "warehouse.duckdb",
+        batch_seconds=0.2,
+        identity_mappings=False,
     )
     settings = KafkaSettings(brokers=kafka.bootstrap)
     topics = kafka.topics("loader")

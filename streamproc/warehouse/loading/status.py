@@ -64,7 +64,8 @@ class LoadStatus:
     """How far the warehouse is.
 
     Attributes:
-        partitions: Of both topics.
+        partitions: Of rows and deletions; and of links, how far they are in ``identity_mappings``,
+            if the warehouse can be asked.
         stored: None if the warehouse cannot be asked now, as a DuckDB file that a loader has open;
             the offsets are then those that loaders told their groups.
         unreachable: Why the warehouse cannot be asked.
@@ -91,8 +92,10 @@ class LoadStatus:
 
     @property
     def last_batch(self) -> Load | None:
-        """Return the batch that was loaded last."""
-        return self.stored.loads[-1] if self.stored and self.stored.loads else None
+        """Return the batch that was loaded last, of events if there was one."""
+        loads = self.stored.loads if self.stored else ()
+        of_events = (each for each in reversed(loads) if each.events or each.deleted)
+        return next(of_events, loads[-1] if loads else None)
 
     @property
     def received_up_to(self) -> Micros | None:
@@ -116,12 +119,15 @@ def find_status(settings: Settings, clock: Clock) -> LoadStatus:
             stored = _stored(sink, now)
     except RetryableError as error:
         unreachable = str(error)
+    topics = {
+        settings.topics.load: settings.loader.group,
+        settings.topics.deletions: f"{settings.loader.group}-deletions",
+    }
+    if stored is not None and settings.loader.identity_mappings:
+        topics[settings.topics.links] = settings.loader.group  # which has committed nothing of it
     partitions = [
         lag
-        for topic, group in (
-            (settings.topics.load, settings.loader.group),
-            (settings.topics.deletions, f"{settings.loader.group}-deletions"),
-        )
+        for topic, group in topics.items()
         for lag in _lags(settings, topic, group, stored, clock)
     ]
     recent = [each for each in stored.loads if each.loaded_at >= now - DAY_MICROS] if stored else []

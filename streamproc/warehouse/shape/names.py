@@ -31,6 +31,7 @@ from hashlib import blake2b
 from typing import Final, TypeAlias
 
 from streamproc.warehouse.dialect import Dialect
+from streamproc.warehouse.mappings import MAPPINGS
 from streamproc.warehouse.standard import (
     ATTRIBUTES,
     BASE,
@@ -58,7 +59,7 @@ WORDS: Final = re.compile(
 """RudderStack's ``reUnicodeWordsWithNumbers``, as far as ASCII goes: its other branches match what
 these do, or what has been taken out before."""
 
-OWN_TABLES: Final = frozenset({*TABLES.values(), USERS, *SYSTEM, "accounts"})
+OWN_TABLES: Final = frozenset({*TABLES.values(), USERS, MAPPINGS, *SYSTEM, "accounts"})
 OWN_TABLE_PREFIXES: Final = ("streamproc_", "rudder_")
 OWN_COLUMNS: Final = frozenset({*EVERY, *TRACK, *BASE, LOADED, OVERFLOW, ROW})
 PLAIN_ATTRIBUTE: Final = re.compile(r"[a-z0-9_]+")
