@@ -24,13 +24,24 @@ from streamproc.redact.survey import Leaf
 from streamproc.rules import DropEvent
 from streamproc.rules.operators import Operator
 
-__all__ = ["ELSEWHERE", "MOST_CHANGES", "Change", "Comparison", "Difference", "Fate", "Turn"]
+__all__ = [
+    "ELSEWHERE",
+    "ERASED",
+    "MOST_CHANGES",
+    "Change",
+    "Comparison",
+    "Difference",
+    "Fate",
+    "Turn",
+]
 
 MOST_CHANGES = 10_000
 """Most changes told apart; what differs in more ways is counted together, so that keys that come
 from outside cannot fill the memory."""
 
 ELSEWHERE = "(other fields)"
+ERASED = "(people who were erased)"
+"""In the place of a path: how their events are suppressed."""
 NOBODY = ("", "", "keep")
 
 Fate: TypeAlias = Literal["row", "dropped", "dead letter"]
@@ -145,6 +156,15 @@ class Comparison:
         self._clock = clock
         self.difference = Difference()
         self.seconds = (0.0, 0.0)
+        self._compare_suppression()
+
+    def _compare_suppression(self) -> None:
+        # No event has to show it: those of people who were erased are in no sample.
+        was, becomes = self._before.ruleset.suppressed, self._after.ruleset.suppressed
+        if was != becomes:
+            kind: Kind = "exposed" if becomes == "anonymise" else "protected"
+            sides = ("events", "suppressed", was, "events", "suppressed", becomes)
+            self.difference.changes[Change(kind, ERASED, *sides)] = Count()
 
     def take(self, records: Sequence[Record]) -> None:
         """Compare what becomes of ``records``."""

@@ -383,3 +383,28 @@ def test_a_topic_that_is_missing_is_waited_for(
 
         assert listed.links == [link(1)]
     assert lines[0]["event"] == "topics are missing, run `streamproc topics apply`"
+
+
+def test_who_cannot_read_the_topics_for_long_is_told_not_to_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PARTITIONS_SECONDS", 0.05)
+    monkeypatch.setattr(module, "ASK_SECONDS", 0.5)
+    monkeypatch.setattr(module, "STALE_SECONDS", 2.0)
+    cluster = EmbeddedBroker()
+    topic = new_topic(Broker(cluster.bootstrap, "embedded"))
+    with reading(cluster.bootstrap, topic, Listed()) as reader:
+
+        def goes_on_until(moment: float) -> bool:
+            reader.check_current()
+            return time.monotonic() >= moment
+
+        reader.caught_up().result(SECONDS)
+        longer = time.monotonic() + 1.5 * module.STALE_SECONDS
+        wait_until(lambda: goes_on_until(longer))
+
+        cluster.close()
+
+        with pytest.raises(RetryableError, match="were not read for"):
+            wait_until(lambda: goes_on_until(longer + SECONDS), 2 * SECONDS)
+        reader.check()

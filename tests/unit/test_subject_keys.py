@@ -154,3 +154,13 @@ def test_a_file_that_cannot_be_written_now_is_tried_again_later(file: Path) -> N
     for use in (lambda: store.key_of(JANE), lambda: store.key_by_id("a"), lambda: store.forget([])):
         with pytest.raises(RetryableError, match="cannot be used now"):
             use()
+
+
+def test_who_has_a_key_is_counted_and_given_none(file: Path) -> None:
+    store = SubjectKeyFile(file, RING)
+    assert store.count_of([JANE, BOB]) == 0
+    store.key_of(JANE)
+    assert store.count_of([JANE, BOB]) == 1
+    store.forget([JANE])
+    assert store.count_of([JANE, BOB]) == 0
+    store.close()

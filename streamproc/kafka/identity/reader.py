@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from confluent_kafka import (
@@ -47,6 +47,9 @@ ASK_SECONDS: Final = 5.0
 """How long the brokers may take to say where the topics end."""
 PARTITIONS_SECONDS: Final = 10.0
 """How often it is asked whether the topics have grown."""
+STALE_SECONDS: Final = 900.0
+"""How long a worker may go on without having read the topics to their ends: what is made by what is
+not known so long, of who was erased above all, would be more than is taken back later."""
 TELL_SECONDS: Final = 5.0
 TELL_RECORDS: Final = 50_000
 """Progress is told only where there is so much to be read."""
@@ -63,7 +66,8 @@ class IdentityReader(threading.Thread):
         self.state = state
         self._stop_requested = threading.Event()
         self._waiting: queue.SimpleQueue[Future[None]] = queue.SimpleQueue()
-        self._targets: list[tuple[Mapping[Place, int], Future[None]]] = []
+        self._targets: list[_Target] = []
+        self._current_at = time.monotonic()
         self._next: dict[Place, int] = {}
         self._at_end: set[Place] = set()
         self._uncommitted = 0
@@ -108,6 +112,17 @@ class IdentityReader(threading.Thread):
         """
         if self._broken is not None:
             raise RetryableError(self._broken)
+
+    def check_current(self) -> None:
+        """Return if all that was in the topics some minutes ago is known.
+
+        Raises:
+            RetryableError: It is not, or as :meth:`check`.
+        """
+        self.check()
+        if time.monotonic() - self._current_at > STALE_SECONDS:
+            minutes = int(STALE_SECONDS / 60)
+            raise RetryableError(f"the identity topics were not read for {minutes} minutes")
 
     def progress(self) -> Mapping[str, int]:
         """Return what is worth a look, as keys of a log line; nothing as long as all is well."""
@@ -179,9 +194,12 @@ class IdentityReader(threading.Thread):
         if time.monotonic() - self._asked_at >= PARTITIONS_SECONDS:
             self._asked_at = time.monotonic()
             try:
-                self._add_new()
+                # Which finds new partitions, too.
+                target = _Target(self._asked_at, self._ends(), None)
             except KafkaException:
                 return  # asked again soon
+            if all(each.future is not None for each in self._targets):
+                self._targets.append(target)
 
     def _add_new(self) -> None:
         new = [place for place in self._partitions() if place not in self._next]
@@ -250,13 +268,14 @@ class IdentityReader(threading.Thread):
             future = self._waiting.get_nowait()
             if not future.set_running_or_notify_cancel():  # whoever asked has given up
                 continue
+            asked = time.monotonic()
             try:
                 ends = self._ends()
             except KafkaException as error:
                 told = f"the ends of the identity topics are unknown: {error.args[0].name()}"
                 future.set_exception(RetryableError(told))
                 continue
-            self._targets.append((ends, future))
+            self._targets.append(_Target(asked, ends, future))
             if self._progress is None:
                 self._progress = _Progress(sum(self._next.values()), sum(ends.values()))
             for place, end in ends.items():
@@ -277,18 +296,21 @@ class IdentityReader(threading.Thread):
 
     def _answer(self) -> None:
         left = []
-        for ends, future in self._targets:
-            if all(self._next[place] >= end for place, end in ends.items()):
-                future.set_result(None)
-            else:
-                left.append((ends, future))
+        for target in self._targets:
+            if any(self._next[place] < end for place, end in target.ends.items()):
+                left.append(target)
+                continue
+            self._current_at = max(self._current_at, target.asked)
+            if target.future is not None:
+                target.future.set_result(None)
         self._targets = left
 
     def _break(self, cause: str) -> None:
         self._broken = cause
         log.error("identity topics cannot be followed any more", cause=cause)
-        for _, future in self._targets:
-            future.set_exception(RetryableError(cause))
+        for target in self._targets:
+            if target.future is not None:
+                target.future.set_exception(RetryableError(cause))
         self._targets = []
         self._refuse_waiting(cause)
 
@@ -300,6 +322,14 @@ class IdentityReader(threading.Thread):
                 return
             if future.set_running_or_notify_cancel():
                 future.set_exception(RetryableError(cause))
+
+
+class _Target(NamedTuple):
+    """Where the topics ended when that was asked, and whoever waits until all of it was read."""
+
+    asked: float
+    ends: Mapping[Place, int]
+    future: Future[None] | None
 
 
 class _Progress:

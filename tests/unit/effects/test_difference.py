@@ -268,3 +268,23 @@ def test_it_is_told_to_people_and_scripts(compare: Compare, width: int) -> None:
         }
     ]
     assert made["outcomes"] == [{"before": "dropped", "after": "row", "by": "robots", "events": 1}]
+
+
+def test_suppressing_less_of_people_who_were_erased_is_less_protected_without_any_event(
+    assembly: Assembly,
+) -> None:
+    drop, anonymise = (
+        assembly.parts(parse_ruleset(f"{HEAD}suppressed: {handling}", "own"))
+        for handling in ("drop", "anonymise")
+    )
+
+    less, more, same = (
+        Comparison(one, other, Tokens(RING)).difference
+        for one, other in ((drop, anonymise), (anonymise, drop), (drop, drop))
+    )
+
+    assert said(less) == [("exposed", module.ERASED, "suppressed", "suppressed", 0, 0)]
+    assert (less.less, more.less, same.changes) == (True, False, {})
+    text = StringIO()
+    render_difference(less, Console(file=text, width=120))
+    assert "anonymise events by suppressed" in text.getvalue()

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import pytest
 
+from streamproc.erasure import Case, SuppressionList
 from streamproc.errors import EventError
 from streamproc.events import Identity, Link, Micros, Subject, Token
 from streamproc.identity.store import MemoryStore, Store
 from streamproc.kafka.codecs import encode_link, link_key, parse_link_key
-from streamproc.kafka.identity.state import Found, IdentityState, Place
+from streamproc.kafka.identity.state import Found, IdentityState, Place, Suppressing
+from streamproc.kafka.suppression import encode_case
 
-LINKS, ATTRIBUTES = "links", "attributes"
+LINKS, ATTRIBUTES, SUPPRESSED = "links", "attributes", "suppressed"
 PLACE = Place(LINKS, 0)
 ONE = Link("identify", Token("tok_k1_" + "a" * 32), Token("tok_k1_" + "b" * 32), at=Micros(5))
 OTHER = Link("alias", Token("tok_k1_" + "c" * 32), Token("tok_k1_" + "d" * 32), at=Micros(5))
@@ -50,7 +52,8 @@ def taking(store: Store) -> IdentityState:
             raise EventError("load", "not_ours")
         store.put(b"attribute" + (key or b""), value)
 
-    return IdentityState(store, Kept(store), LINKS, {ATTRIBUTES: take_attribute})
+    suppressing = Suppressing(SUPPRESSED, SuppressionList(store))
+    return IdentityState(store, Kept(store), LINKS, {ATTRIBUTES: take_attribute}, suppressing)
 
 
 def read(link: Link, offset: int = 0) -> Found:
@@ -187,3 +190,70 @@ def test_positions_are_those_of_the_last_commit(store: MemoryStore) -> None:
     state.commit()
     assert taking(store).position(PLACE) == 10
     assert taking(store).position(other) == 2
+
+
+# -- who was erased -------------------------------------------------------------------------------
+
+RECEIPT = "erasure-20261123-aaaaaaaaaaaa"
+
+
+def case(*tokens: Token) -> Found:
+    value = encode_case(Case(RECEIPT, Micros(9), tokens))
+    return Found(Place(SUPPRESSED, 0), 0, RECEIPT.encode(), value)
+
+
+@pytest.mark.parametrize("first", ["links", "case"])
+def test_nothing_is_kept_of_who_was_erased_whichever_topic_is_read_first(
+    store: MemoryStore, state: IdentityState, first: str
+) -> None:
+    found = [read(ONE), case(ONE.left)]
+    for record in found if first == "links" else reversed(found):
+        assert not state.take([record])
+
+    assert state.is_suppressed([OTHER.left, ONE.left])
+    assert not state.is_suppressed([ONE.right])
+    assert state.entries_with([ONE.left]) == 0
+    assert not Kept(store).links()
+
+
+def test_a_link_of_who_was_erased_is_neither_owed_nor_published_any_more(
+    store: MemoryStore, state: IdentityState
+) -> None:
+    assert state.add(ONE)
+    assert state.add(OTHER)
+
+    state.take([case(ONE.right)])
+
+    assert state.owed([ONE, OTHER]) == [OTHER]
+    assert not state.add(ONE), "as an event does whose batch was asked about before"
+    assert state.owed([ONE]) == []
+    state.commit()
+    assert taking(store).left_over() == [OTHER]
+
+
+def test_who_was_erased_stays_suppressed_over_a_restart_until_the_case_is_lifted(
+    store: MemoryStore, state: IdentityState
+) -> None:
+    state.take([case(ONE.left)])
+    state.commit()
+
+    again = taking(store)
+    assert again.suppresses
+    assert again.is_suppressed([ONE.left])
+
+    again.take([Found(Place(SUPPRESSED, 0), 1, RECEIPT.encode(), None)])
+    assert not again.suppresses
+    assert again.add(ONE)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Found(Place(SUPPRESSED, 0), 0, RECEIPT.encode(), b"what"),
+        Found(Place(SUPPRESSED, 0), 0, b"jane@example.com", None),
+        case(Token("jane@example.com"))._replace(offset=3),
+    ],
+)
+def test_what_is_no_case_is_refused(state: IdentityState, record: Found) -> None:
+    assert state.take([record]) == {record: "not_ours"}
+    assert not state.suppresses
