@@ -242,7 +242,7 @@ def test_who_was_erased_stays_suppressed_over_a_restart_until_the_case_is_lifted
     assert again.is_suppressed([ONE.left])
 
     again.take([Found(Place(SUPPRESSED, 0), 1, RECEIPT.encode(), None)])
-    assert not again.suppresses
+    assert not again.is_suppressed([ONE.left])
     assert again.add(ONE)
 
 
