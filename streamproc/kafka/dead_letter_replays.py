@@ -25,7 +25,7 @@ from streamproc.kafka.dead_letters import encode_replay
 from streamproc.kafka.producer import REFUSED, producer_config
 from streamproc.settings import KafkaSettings
 
-__all__ = ["ATTEMPT", "REPAIRED", "REPLAYED", "Again", "ReplayProducer"]
+__all__ = ["ATTEMPT", "REPAIRED", "REPLAYED", "Again", "ReplayProducer", "transactional_id"]
 
 log = structlog.get_logger()
 
@@ -69,6 +69,11 @@ class Again(NamedTuple):
         return f"Again(letter={self.letter}, to={self.to}, attempt={self.attempt})"
 
 
+def transactional_id(dead: str) -> str:
+    """Return what replays of the topic ``dead`` call themselves, so that one fences another."""
+    return f"streamproc-replay.{dead}"
+
+
 class ReplayProducer:
     """Sends batches, each wholly or not at all; a context manager, for one thread."""
 
@@ -82,7 +87,7 @@ class ReplayProducer:
         self._producer = Producer(
             producer_config(kafka, "replay", DELIVERY_SECONDS)
             | {
-                "transactional.id": f"streamproc-replay.{dead}",
+                "transactional.id": transactional_id(dead),
                 "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1_000),
             }
         )
@@ -110,7 +115,7 @@ class ReplayProducer:
         outcome = _Outcome(batch)
         for index, each in enumerate(batch):
             outcome.produce(producer, index, each)
-        producer.flush(DELIVERY_SECONDS)
+        _flush(producer)
         if refused := outcome.refused():
             _asked("undo", lambda: producer.abort_transaction(BEGIN_SECONDS))
             return refused
@@ -211,6 +216,18 @@ def _headers(each: Again) -> list[tuple[str, str | bytes | None]]:
     headers: list[tuple[str, str | bytes | None]]
     headers = [(REPLAYED, str(each.letter)), (ATTEMPT, str(each.attempt))]
     return headers if each.repair is None else [*headers, (REPAIRED, each.repair)]
+
+
+def _flush(producer: Producer) -> None:
+    try:
+        producer.flush(DELIVERY_SECONDS)
+    except KafkaException as error:
+        raise _failure("send", error) from None
+    except SystemError as error:
+        # The client raises a fatal error while it still calls back, and what it calls fails of it.
+        if not isinstance(error.__cause__, KafkaException):
+            raise
+        raise _failure("send", error.__cause__) from None
 
 
 def _asked(what: str, ask: Callable[[], object]) -> None:

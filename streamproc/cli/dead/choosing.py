@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from streamproc.cli import settings_of
 from streamproc.cli.moments import Moment, micros
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = [
     "choosing",
     "inventory_of",
     "moment_text",
+    "settings_for",
     "started_on",
     "times",
 ]
@@ -87,6 +89,19 @@ class LetterId(click.ParamType):
             return Position.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def settings_for(ctx: click.Context) -> Settings:
+    """Return the settings, with logs on standard error: what is said of brokers, for one.
+
+    Raises:
+        ConfigError: As :func:`streamproc.settings.load_settings`.
+    """
+    from streamproc.telemetry import configure
+
+    settings = settings_of(ctx).settings
+    configure(settings.log)
+    return settings
 
 
 def choosing(command: F) -> F:

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamproc.cli import counted, settings_of
-from streamproc.cli.dead.choosing import Choice, choosing, inventory_of, moment_text, times
+from streamproc.cli import counted
+from streamproc.cli.dead.choosing import (
+    Choice,
+    choosing,
+    inventory_of,
+    moment_text,
+    settings_for,
+    times,
+)
 
 if TYPE_CHECKING:
     from streamproc.deadletters.inventory import Entry, Group, Inventory
@@ -28,7 +35,7 @@ def list_(ctx: click.Context, choice: Choice, *, each: bool, as_json: bool) -> N
     A cause is the stage, the code and the field, whichever item of a list it is in. An id, such as
     3-1042, is where a letter lies on its topic: partition and offset.
     """
-    inventory = inventory_of(settings_of(ctx).settings, choice, beside_output=not each)
+    inventory = inventory_of(settings_for(ctx), choice, beside_output=not each)
     if each:
         for entry in inventory.entries():
             click.echo(json.dumps(_entry(entry)) if as_json else _line(entry))

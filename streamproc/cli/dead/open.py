@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamproc.cli import settings_of
-from streamproc.cli.dead.choosing import LetterId
+from streamproc.cli.dead.choosing import LetterId, settings_for
 from streamproc.cli.dead.opening import note, opened_by, private_keys, reason_of, required_log
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def open_(
     what, when and why is in the audit log before anything is shown; a key that does not open it is
     written down too.
     """
-    settings = settings_of(ctx).settings
+    settings = settings_for(ctx)
     log = required_log(settings)
     details = {"letter": str(letter_id), "topic": settings.topics.dead, "reason": reason_of(reason)}
     if output is None and not force and not sys.stdout.isatty():

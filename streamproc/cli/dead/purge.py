@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamproc.cli import counted, settings_of
+from streamproc.cli import counted
 from streamproc.cli.dead import EXIT_LEFT
-from streamproc.cli.dead.choosing import Choice, choosing, inventory_of
+from streamproc.cli.dead.choosing import Choice, choosing, inventory_of, settings_for
 from streamproc.cli.dead.opening import note, reason_of, required_log
 from streamproc.cli.moments import Moment
 
@@ -70,7 +70,7 @@ def purge(
     from streamproc.kafka.dead_letters import delete_before
     from streamproc.kafka.topics import admin_client
 
-    settings = settings_of(ctx).settings
+    settings = settings_for(ctx)
     log, topic = required_log(settings), settings.topics.dead
     choice = choice._replace(until=before)
     details = {"topic": topic, "reason": reason_of(reason), **choice.told()}

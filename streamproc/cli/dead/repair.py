@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamproc.cli import counted, settings_of
-from streamproc.cli.dead.choosing import Choice, LetterId, choosing, inventory_of, times
+from streamproc.cli import counted
+from streamproc.cli.dead.choosing import (
+    Choice,
+    LetterId,
+    choosing,
+    inventory_of,
+    settings_for,
+    times,
+)
 from streamproc.cli.dead.opening import note, opened_by, private_keys, required_log
 from streamproc.cli.dead.sending import Order, end, exit_code, send, sending, summary
 
@@ -66,7 +73,7 @@ def repair(
     from streamproc.deadletters.repair import load_repairs
 
     repairs = load_repairs(file)
-    settings = settings_of(ctx).settings
+    settings = settings_for(ctx)
     choice = choice._replace(positions=frozenset(ids))
     trial = Trial(repairs, _checks(settings))
     order = Order(

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streamproc.cli import counted, settings_of
-from streamproc.cli.dead.choosing import Choice, LetterId, choosing, inventory_of, times
+from streamproc.cli import counted
+from streamproc.cli.dead.choosing import (
+    Choice,
+    LetterId,
+    choosing,
+    inventory_of,
+    settings_for,
+    times,
+)
 from streamproc.cli.dead.opening import opened_by, private_keys
 from streamproc.cli.dead.sending import Order, end, exit_code, refuse_all, send, sending, summary
 
@@ -56,7 +63,7 @@ def replay(
     """
     choice = choice._replace(positions=frozenset(ids))
     refuse_all(choice, every=every)
-    settings = settings_of(ctx).settings
+    settings = settings_for(ctx)
     if dry_run:
         _foretell(settings, choice, again=again, as_json=as_json)
         return

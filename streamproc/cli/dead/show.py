@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamproc.cli import counted, settings_of
-from streamproc.cli.dead.choosing import LetterId, moment_text, started_on
+from streamproc.cli import counted
+from streamproc.cli.dead.choosing import LetterId, moment_text, settings_for, started_on
 
 if TYPE_CHECKING:
     from streamproc.deadletters.inventory import Inventory, Position
@@ -28,7 +28,7 @@ def show(ctx: click.Context, letter_id: Position, *, as_json: bool) -> None:
     """
     from streamproc.kafka.dead_letters import read_letters, take_marks
 
-    settings = settings_of(ctx).settings
+    settings = settings_for(ctx)
     kafka, topic = settings.kafka, settings.topics.dead
     letter = read_letters(kafka, topic, [letter_id])[letter_id]
     with started_on() as started:
