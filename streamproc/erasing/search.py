@@ -7,7 +7,6 @@ id is known any more; the originals of dead letters are sealed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Final
 
 from streamproc.assemble import load_identity_config, load_key_ring, load_subject_keys, nobody_of
@@ -18,7 +17,8 @@ from streamproc.kafka.identity.start import following_identity
 from streamproc.kafka.topics import COMPACTION_HOURS
 from streamproc.kafka.traces import find_traces
 from streamproc.settings import Settings
-from streamproc.warehouse.sinks import open_sink
+from streamproc.warehouse.asking import asked
+from streamproc.warehouse.holding import count_holding
 
 __all__ = ["search"]
 
@@ -88,16 +88,17 @@ def _load_topic(settings: Settings, case: Case, tell: Callable[[int], object]) -
 def _warehouse(settings: Settings, case: Case) -> Iterator[Finding]:
     place = f"warehouse ({settings.loader.sink})"
     try:
-        with closing(open_sink(settings, "look")) as sink:
-            found = sum(each.events for each in sink.together(case.tokens))
+        with asked(settings) as reader:
+            counts = count_holding(reader, case.tokens)
     except (RetryableError, ConfigError) as error:
         yield Finding(place, None, "unknown", f"{error}; verify again when it can be asked")
         return
-    if found:
-        told = "events; the loaders have not carried the deletions out yet"
-        yield Finding(place, found, "found", told)
-    else:
-        yield Finding(place, 0, "clear")
+    for table, rows in counts.items():
+        if rows:
+            told = "rows; the loaders have not carried the deletions out yet"
+            yield Finding(f"{place}: {table}", rows, "found", told)
+    if not any(counts.values()):
+        yield Finding(place, 0, "clear", f"{len(counts):,} tables")
 
 
 def _keys(settings: Settings, case: Case) -> Finding:

@@ -95,9 +95,9 @@ def reprocess(
 def _wanted(
     settings: Settings, earlier: Sequence[Path], window: Window, *, weaker_only: bool
 ) -> Wanted:
-    from streamproc.cli.rules.owing import asked
     from streamproc.debt.known import rulesets_known
     from streamproc.debt.owed import states_of, unsettled
+    from streamproc.warehouse.asking import asked
     from streamproc.warehouse.provenance import read_made, read_offsets
 
     known = rulesets_known(settings, None, earlier)

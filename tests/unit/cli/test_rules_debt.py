@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from warehouse_batches import HOUR, NOW, Event, identify, load
 
 from streamproc.cli import main
-from streamproc.cli.rules.owing import asked
 from streamproc.events import Micros
 from streamproc.settings import LoaderSettings, Settings
+from streamproc.warehouse.asking import asked
 from streamproc.warehouse.provenance import Window, read_handled, read_made, read_offsets
 from streamproc.warehouse.redactions import Reader
 from streamproc.warehouse.sinks.duckdb import open_duckdb
