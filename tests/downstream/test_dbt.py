@@ -6,9 +6,10 @@ skipped; with ``STREAMPROC_TEST_REQUIRE_DBT=1`` they fail instead.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,9 @@ import orjson
 import pytest
 from downstream.dbt_runs import artifact, need_dbt, run_dbt, statuses
 
+from streamproc.events import Micros, Subject, Token
 from streamproc.identity import View
+from streamproc.identity.links import alias
 
 EVENTS = 1_000
 GAP_MINUTES = 1  # the demo's events are of some minutes
@@ -160,7 +163,77 @@ def test_events_belong_to_whom_all_links_say(demo: Demo) -> None:
     assert stitched[0][0] > 10, "the demo's people sign in later than they come"
 
 
-def test_sessions_have_no_gap_and_their_neighbors_have_one(demo: Demo) -> None:
+def test_whose_events_are_is_what_the_loaders_table_says(demo: Demo) -> None:
+    view, after = View(), View()
+    for link in demo.made.links:
+        view.add(link)
+        after.add(link)
+    # What no row shows: two people, each with events, turn out to be one.
+    one, other = sorted(
+        {row.identity_id for row in demo.made.rows if row.user_id and row.identity_id}
+    )[:2]
+    after.add(alias(one, other, Micros(1)))
+    ids = {
+        id_ for each in demo.made.redacted for id_ in (each.subject.user, each.subject.anonymous)
+    }
+    expected = {each.message_id: after.resolve(each.subject).id for each in demo.made.redacted}
+    warehouse = demo.loaded.copy(demo.folder / "mapped.duckdb")
+    change(warehouse, MAPPINGS_TABLE)
+    with duckdb.connect(str(warehouse.file)) as connection:
+        connection.executemany(
+            "INSERT INTO identity_mappings VALUES (?, ?, ?, now(), now())",
+            list(mappings(after, ids)),
+        )
+
+    done = warehouse.dbt("build")
+
+    assert done.returncode == 0, done.stdout[-5_000:]
+    found = warehouse.query("SELECT event_id, identity_id FROM analytics.streamproc__events")
+    assert dict(found) == expected
+    before = {each.message_id: view.resolve(each.subject).id for each in demo.made.redacted}
+    assert before != expected
+
+
+MAPPINGS_TABLE = """
+CREATE TABLE identity_mappings (
+    token VARCHAR, kind VARCHAR, identity_id VARCHAR, valid_from TIMESTAMPTZ, uuid_ts TIMESTAMPTZ
+)
+"""
+
+
+def mappings(view: View, ids: Iterable[Token | None]) -> Iterator[tuple[Token, str, Token]]:
+    """Yield the lines that the loader keeps for ``ids``: of those who belong to somebody else."""
+    for token in {token for token in ids if token is not None}:
+        for kind, subject in (
+            ("user_id", Subject(token, None, None)),
+            ("anonymous_id", Subject(None, token, None)),
+        ):
+            identity = view.resolve(subject).id
+            if identity is not None and identity != token:
+                yield token, kind, identity
+                break
+
+
+def test_sessions_are_the_sdks_where_it_counts_them(demo: Demo) -> None:
+    query = """
+    SELECT
+        count(DISTINCT session_id),
+        count(DISTINCT (identity_id, anonymous_id, sdk_session_id)),
+        count(DISTINCT (session_id, identity_id, anonymous_id, sdk_session_id))
+    FROM analytics.streamproc__events
+    WHERE sdk_session_id IS NOT NULL AND identity_id IS NOT NULL
+    """
+    ((sessions, devices, both),) = demo.built.query(query)
+
+    assert sessions == devices == both > 10
+
+
+def test_sessions_by_the_gap_have_none_and_their_neighbors_have_one(demo: Demo) -> None:
+    warehouse = demo.loaded.copy(demo.folder / "gaps.duckdb")
+    wanted = {"streamproc_session_minutes": GAP_MINUTES, "streamproc_sdk_sessions": False}
+    done = warehouse.dbt("run", "--select", "+streamproc__events", "--vars", json.dumps(wanted))
+    assert done.returncode == 0, done.stdout[-5_000:]
+
     gaps = f"""
     SELECT DISTINCT
         session_id = lag(session_id) OVER identity,
@@ -168,7 +241,7 @@ def test_sessions_have_no_gap_and_their_neighbors_have_one(demo: Demo) -> None:
     FROM analytics.streamproc__events
     WINDOW identity AS (PARTITION BY identity_id ORDER BY occurred_at, event_id)
     """
-    found = set(demo.built.query(gaps))
+    found = set(warehouse.query(gaps))
 
     assert found == {(None, None), (True, False), (False, True)}
 
@@ -195,7 +268,7 @@ def test_every_column_is_documented(demo: Demo) -> None:
         assert told == model["columns"].keys() <= there, id_
         if "_stg" not in id_ and ".stg_" not in id_ and not id_.endswith("streamproc__users"):
             assert told == there, id_
-    assert len(models) == 17
+    assert len(models) == 20
 
 
 def test_a_warehouse_without_events_builds(tmp_path: Path) -> None:

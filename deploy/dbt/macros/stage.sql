@@ -52,6 +52,11 @@ from {{ relation }}
     {{- return('"' ~ (name | replace('"', '""')) ~ '"') -}}
 {% endmacro %}
 
+{# Return whether a loader keeps its table of identities here. #}
+{% macro has_identity_mappings() %}
+    {{- return(execute and load_relation(source('streamproc', 'identity_mappings')) is not none) -}}
+{% endmacro %}
+
 {% macro type_of(kind) %}
     {{- return(dbt.type_timestamp() if kind == 'time' else dbt.type_string()) -}}
 {% endmacro %}
@@ -63,6 +68,10 @@ from {{ relation }}
         ('anonymous_id', 'anonymous_id', 'text'),
         ('user_id', 'user_id', 'text'),
         ('identity_id', 'loaded_identity_id', 'text'),
+        ('account_id', 'account_id', 'text'),
+        ('identity_resolved_by', 'identity_resolved_by', 'text'),
+        ('identity_resolved_at', 'identity_resolved_at', 'time'),
+        ('context_session_id', 'context_session_id', 'text'),
         ('timestamp', 'occurred_at', 'time'),
         ('received_at', 'received_at', 'time'),
         ('sent_at', 'sent_at', 'time'),

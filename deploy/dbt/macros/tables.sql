@@ -7,6 +7,7 @@
         source('streamproc', 'users'), source('streamproc', 'pages'),
         source('streamproc', 'screens'), source('streamproc', 'groups'),
         source('streamproc', 'aliases'), source('streamproc', 'discards'),
+        source('streamproc', 'identity_mappings'),
     ] -%}
     {%- set found = [] -%}
     {%- if execute -%}

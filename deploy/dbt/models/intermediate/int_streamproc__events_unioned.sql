@@ -16,6 +16,8 @@ select
     user_id,
     anonymous_id,
     loaded_identity_id,
+    account_id,
+    cast(context_session_id as {{ dbt.type_string() }}) as sdk_session_id,
     occurred_at,
     received_at,
     loaded_at,

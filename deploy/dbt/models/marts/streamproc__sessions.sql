@@ -2,6 +2,7 @@ select
     session_id,
     identity_id,
     session_number,
+    sdk_session_id,
     min(occurred_at) as started_at,
     max(occurred_at) as ended_at,
     {{ dbt.datediff('min(occurred_at)', 'max(occurred_at)', 'second') }} as duration_seconds,
@@ -11,4 +12,4 @@ select
     count(case when event_type = 'screen' then 1 end) as screen_views
 from {{ ref('streamproc__events') }}
 where session_id is not null
-group by session_id, identity_id, session_number
+group by session_id, identity_id, session_number, sdk_session_id
