@@ -14,7 +14,7 @@ PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup venvs demo check test downstream faults day parity docs bench soak eval kafka lock clean
+.PHONY: help setup venvs demo check test downstream faults day parity docs bench soak eval kafka registry lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -107,6 +107,9 @@ eval: $(READY) ## Measure detection and redaction on labelled data, beside Presi
 kafka: $(READY) ## Run a real Apache Kafka broker in the foreground.
 	$(BIN)/python deploy/kafka/broker.py
 
+registry: $(READY) ## Run a schema registry in the foreground.
+	$(BIN)/python deploy/registry/apicurio.py
+
 lock: $(READY) ## Pin the requirements anew (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-header pyproject.toml --output-file deploy/requirements/runtime.txt
@@ -121,5 +124,5 @@ lock: $(READY) ## Pin the requirements anew (needs uv).
 
 clean: ## Remove everything that can be made again.
 	rm -rf $(VENV) deploy/dbt/.venv deploy/airflow/.venv deploy/singer/.venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
-		.hypothesis deploy/kafka/target
+		.hypothesis deploy/kafka/target deploy/registry/target
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

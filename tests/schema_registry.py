@@ -1,36 +1,34 @@
-"""Schema registries for tests: a small one of our own, and Apicurio Registry as its makers ship it.
+"""Schema registries for tests: a small one of our own, and a gate before a real one.
 
-Ours answers the two requests that clients of Confluent's make, and can be told to fail. Apicurio
-comes from Maven Central (142 MB) on first use, beside Kafka's jars; it keeps schemas in memory.
+The small one answers the two requests that clients of Confluent's make when they read and write,
+and can be told to fail. The gate asks for credentials and speaks TLS, which the real one leaves to
+what stands before it. The real one is ``deploy/registry/apicurio.py``.
 """
 
 from __future__ import annotations
 
-import functools
+import base64
 import json
 import re
-import shutil
-import subprocess
-import tarfile
+import ssl
 import threading
-import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from broker import TARGET, BrokerError, _free_port, _java
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-__all__ = ["SmallRegistry", "apicurio", "apicurio_missing"]
+__all__ = ["Gate", "SmallRegistry", "basic", "write_certificate"]
 
-APICURIO = "2.6.13.Final"
-FETCH_SECONDS = 300
-READY_SECONDS = 60
 CODES = {404: 40403}
 """What Confluent's registry says of a schema that it does not know."""
-COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 
 
 class SmallRegistry(ThreadingHTTPServer):
@@ -97,68 +95,107 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-@functools.cache
-def apicurio_missing() -> str | None:
-    """Return why Apicurio cannot be started here, in one line; None when it can."""
-    try:
-        _java()
-        _apicurio_jar()
-    except BrokerError as error:
-        return str(error)
-    return None
+class Gate(ThreadingHTTPServer):
+    """Lets requests through to a registry, if they say who they are; HTTPS with a certificate.
+
+    Attributes:
+        open: Whether it is there at all: what comes while it is not is answered with 503.
+        requests: Methods and paths of what was let through, in the order it came.
+    """
+
+    def __init__(self, behind: str, authorization: str, certificate: Path | None = None) -> None:
+        """Want this header; ``certificate`` is a PEM file with its key."""
+        super().__init__(("127.0.0.1", 0), _GateHandler)
+        self.behind = behind
+        self.authorization = authorization
+        self.open = True
+        self.requests: list[str] = []
+        self._scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+            self._scheme = "https"
+        threading.Thread(target=self.serve_forever, args=[0.05], daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"{self._scheme}://localhost:{self.server_port}"
+
+    def handle_error(self, *_: Any) -> None:
+        """Write nothing: clients that do not trust it hang up."""
+
+    def close(self) -> None:
+        self.shutdown()
+        self.server_close()
 
 
-@contextmanager
-def apicurio() -> Iterator[str]:
-    """Run Apicurio Registry; the address of its Confluent-compatible interface."""
-    port = _free_port()
-    options = [f"-Dquarkus.http.port={port}", "-Dquarkus.http.host=127.0.0.1"]
-    flags = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-    command = [_java(), *flags, *options, "-jar", str(_apicurio_jar())]
-    with (TARGET / "apicurio.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        url = f"http://127.0.0.1:{port}/apis/ccompat/v7"
-        _wait_for(f"{url}/subjects", process)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
+class _GateHandler(BaseHTTPRequestHandler):
+    server: Gate
 
+    def do_GET(self) -> None:
+        self._pass(None)
 
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            time.sleep(0.1)
+    def do_POST(self) -> None:
+        if self.path == "/token":  # an OpenID provider's, for client credentials
+            token = self.server.authorization.removeprefix("Bearer ")
+            found = {"access_token": token, "token_type": "Bearer", "expires_in": 3600}
+            self._answer(200, json.dumps(found).encode())
         else:
-            return
-    raise AssertionError(f"Apicurio did not become ready; see {TARGET / 'apicurio.log'}")
+            self._pass(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def do_PUT(self) -> None:
+        self.do_POST()
+
+    def log_message(self, *_: Any) -> None:
+        """Write nothing."""
+
+    def _pass(self, body: bytes | None) -> None:
+        if not self.server.open:
+            self._answer(503, b"{}")
+        elif self.headers.get("Authorization") != self.server.authorization:
+            self._answer(401, b'{"error_code":401,"message":"no"}')
+        else:
+            self.server.requests.append(f"{self.command} {self.path}")
+            self._answer(*self._forward(body))
+
+    def _forward(self, body: bytes | None) -> tuple[int, bytes]:
+        kind = {"Content-Type": "application/vnd.schemaregistry.v1+json"} if body else {}
+        url = self.server.behind + self.path
+        request = urllib.request.Request(url, body, kind, method=self.command)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    def _answer(self, status: int, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
 
-@functools.cache
-def _apicurio_jar() -> Path:
-    folder = TARGET / f"apicurio-{APICURIO}"
-    jar = folder / f"apicurio-registry-app-{APICURIO}-runner.jar"
-    if jar.exists():
-        return jar
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise BrokerError("Maven, which brings Apicurio, is not installed")
-    partial = TARGET / f"apicurio-partial-{time.monotonic_ns()}"
-    partial.mkdir(parents=True)
-    artifact = f"io.apicurio:apicurio-registry-app:{APICURIO}:tar.gz:all"
-    command = [maven, "-q", "-B", COPY, f"-Dartifact={artifact}", f"-DoutputDirectory={partial}"]
-    try:
-        subprocess.run(command, capture_output=True, timeout=FETCH_SECONDS, check=True)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        raise BrokerError("Maven cannot bring Apicurio") from None
-    (archive,) = partial.glob("*.tar.gz")
-    with tarfile.open(archive) as packed:
-        packed.extractall(partial, filter="data")
-    archive.unlink()
-    if not folder.exists():
-        partial.rename(folder)
-    return jar
+def basic(username: str, password: str) -> str:
+    """Return the header of basic authentication."""
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+def write_certificate(file: Path) -> Path:
+    """Write a certificate of localhost, its own authority, and its key to a PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    begin = datetime.now(UTC) - timedelta(hours=1)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    return file

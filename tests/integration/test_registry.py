@@ -15,7 +15,7 @@ from brokers import Broker
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from schema_registry import SmallRegistry, apicurio, apicurio_missing
+from schema_registry import SmallRegistry
 from snowflake_server import snowflake_server
 from workplace import Workplace
 
@@ -38,15 +38,6 @@ def small() -> Iterator[str]:
     registry = SmallRegistry()
     yield registry.url
     registry.close()
-
-
-@pytest.fixture
-def real() -> Iterator[str]:
-    """The address of Apicurio Registry, without schemas."""
-    if reason := apicurio_missing():
-        pytest.skip(reason)
-    with apicurio() as url:
-        yield url
 
 
 @pytest.fixture
@@ -91,11 +82,11 @@ def as_confluent(row: LoadedRow, found: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-@pytest.mark.parametrize("registry", ["small", pytest.param("real", marks=pytest.mark.kafka)])
+@pytest.mark.parametrize("chosen", ["small", pytest.param("registry", marks=pytest.mark.registry)])
 def test_confluents_deserializer_and_the_loader_read_the_same_rows(
-    place: Workplace, registry: str, request: pytest.FixtureRequest
+    place: Workplace, chosen: str, request: pytest.FixtureRequest
 ) -> None:
-    registry = request.getfixturevalue(registry)
+    registry = request.getfixturevalue(chosen)
     messages = worked(place, registry)
 
     found = by_confluent(place, registry, messages)
@@ -112,13 +103,15 @@ def test_confluents_deserializer_and_the_loader_read_the_same_rows(
     } == {"unplanned": [{"path": "event", "code": "unplanned_event"}]}
 
 
-@pytest.mark.kafka
-def test_the_schema_is_registered_once_with_all_that_it_says(place: Workplace, real: str) -> None:
+@pytest.mark.registry
+def test_the_schema_is_registered_once_with_all_that_it_says(
+    place: Workplace, registry: str
+) -> None:
     for _ in range(2):
-        with place.ready_worker(registry_url=real) as worker:
+        with place.ready_worker(registry_url=registry) as worker:
             worker.stop()
     subject = f"{place.topics.load}-value"
-    with SchemaRegistryClient({"url": real}) as client:
+    with SchemaRegistryClient({"url": registry}) as client:
         assert client.get_versions(subject) == [1]
         registered = client.get_latest_version(subject)
     assert json.loads(registered.schema.schema_str) == json.loads(ROW_SCHEMA)
