@@ -22,6 +22,9 @@ __all__ = ["Due", "Mapping", "MappingView"]
 MARKED: Final = b"m/"
 """What the keys of marks begin with; a token follows."""
 NOTED: Final = b"\x00mapped/"
+MARKS: Final = b"\x00marks"
+"""Is there once there is anybody to be told. Nothing is marked before: a state that is read from the
+beginning would be written twice, and the first telling tells all anyway."""
 
 
 class Mapping(NamedTuple):
@@ -63,6 +66,7 @@ class MappingView:
         self._marked: Iterator[Token] | None = None
         self._every: Iterator[Token] = iter(())
         self._told: set[Token] = set()
+        self._marks_on = store.get(MARKS) is not None
 
     # -- links ------------------------------------------------------------------------------------
 
@@ -83,7 +87,7 @@ class MappingView:
         return self._view.resolve(subject)
 
     def _mark(self, change: Change, ends: Iterable[Token]) -> bool:
-        if change.new:
+        if change.new and self._marks_on:
             for token in {*ends, *change.moved}:
                 self._store.put(MARKED + token.encode(), b"")
                 self._told.discard(token)
@@ -94,8 +98,11 @@ class MappingView:
     def begin_anew(self) -> None:
         """Have every token be told that belongs to another one, and after that what is marked.
 
-        To whoever knows of none: which tokens belong to themselves is not told.
+        To whoever knows of none: which tokens belong to themselves is not told. To be called before
+        anything is told.
         """
+        self._store.put(MARKS, b"")
+        self._marks_on = True
         self._every = self._view.graph.nodes.tokens()
 
     def due(self, most: int) -> Due:

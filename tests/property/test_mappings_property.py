@@ -113,7 +113,9 @@ def brute_force(stated: list[Link]) -> dict[Token, tuple[Token | None, Micros | 
 
 
 def view_on(store: Store) -> MappingView:
-    return MappingView(store, View(store, CONFIG))
+    mapped = MappingView(store, View(store, CONFIG))
+    mapped.begin_anew()
+    return mapped
 
 
 @st.composite
@@ -175,14 +177,16 @@ def test_a_process_that_is_killed_leaves_nothing_out(
         table = Table()
         for start in range(0, len(play), 5):
             store = RocksStore(Path(folder), DISK_MEMORY)
-            mapped = view_on(store)
+            mapped = MappingView(store, View(store, CONFIG))
+            if start == 0:
+                mapped.begin_anew()
             for link, *_ in play[start : start + 5]:
                 mapped.add(link)
             store.commit()
             table.take(mapped, most)  # settled, and not committed
             del mapped, store
         store = RocksStore(Path(folder), DISK_MEMORY)
-        mapped = view_on(store)
+        mapped = MappingView(store, View(store, CONFIG))
         table.take_all(mapped, most)
 
         mapped.begin_anew()
