@@ -11,6 +11,7 @@ Importing this costs nothing; the registry's client is imported when there is on
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, cast
@@ -169,6 +170,12 @@ class RowDecoder:
             return decode_row(value)
         codec = self._codecs.get(header := value[:WIRE_HEADER_BYTES])
         return decode_row(value, codec or self._ask(header))
+
+    def header(self, values: Sequence[bytes | None]) -> bytes:
+        """Return what rows of the usual schema begin with, where the first of ``values`` is one."""
+        header = next(filter(None, values), b"")[:WIRE_HEADER_BYTES]
+        codec = self._codecs.get(header)
+        return header if codec is not None and codec.schema is ROW.schema else ROW.header
 
     def _ask(self, header: bytes) -> Codec:
         if len(header) < WIRE_HEADER_BYTES:

@@ -19,7 +19,7 @@ from fastavro import schemaless_reader
 
 from streamproc.warehouse.rows import LoadedRow
 
-__all__ = ["RowReader", "likeness"]
+__all__ = ["NULL", "SOME", "RowReader", "likeness"]
 
 MANIFESTS: Final = 4_096
 MANIFEST_BYTES: Final = 4_096
@@ -91,8 +91,7 @@ class RowReader:
         at += size
         if size < 0 or type(payload) is not dict:
             raise UnusualError
-        manifest, at = self._manifest_at(message, at)
-        origin, at = self._origin(message, at)
+        manifest, origin, at = self.tail(message, at)
         offset, at = _long(message, at)
         if message[at] != 0 or message[at + 1] > 1 or len(message) != at + 2:
             raise UnusualError
@@ -116,6 +115,16 @@ class RowReader:
                 message[at + 1] == 1,
             )
         )
+
+    def tail(self, message: bytes, at: int) -> tuple[str, tuple[str, str, int], int]:
+        """Return the manifest at ``at``, what is after it to the partition, and where that ends.
+
+        Raises:
+            Exception: It is not as it usually is, or cut off.
+        """
+        manifest, at = self._manifest_at(message, at)
+        origin, at = self._origin(message, at)
+        return manifest, origin, at
 
     def _manifest_at(self, message: bytes, at: int) -> tuple[str, int]:
         # What lies before the origin of the row before is likely the manifest. If it is a known

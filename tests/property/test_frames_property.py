@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from functools import reduce
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
+import numpy as np
+import orjson
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +24,7 @@ from streamproc.warehouse.schema import Schema
 from streamproc.warehouse.shape.arrow import TYPES, recast
 from streamproc.warehouse.shape.frames import Framer, Frames, Shaping
 from streamproc.warehouse.shape.names import Naming
+from streamproc.warehouse.shape.packed import Alike, Packed
 from streamproc.warehouse.shape.tables import rows_of
 from streamproc.warehouse.standard import BASE, EVERY, ROW, TRACK
 
@@ -196,6 +199,12 @@ def told(frames: Frames) -> dict[str, Any]:
     return told_of
 
 
+FIELD_TYPES = dict.fromkeys(LoadedRow._fields, pa.string()) | {
+    **{name: pa.int64() for name, kind in EVERY.items() if kind is Kind.TIMESTAMP},
+    "source_partition": pa.int64(),
+    "source_offset": pa.int64(),
+    "correction": pa.bool_(),
+}
 STANDARD = {*EVERY, *TRACK, *BASE}
 
 
@@ -226,6 +235,40 @@ def test_many_at_once_are_as_one_by_one(
     assert told(first) == one_by_one(before, {}, shaping)
     known = known_of(first)
     second = framer.frames(enumerate(after), known)
+    assert told(second) == one_by_one(after, known, shaping)
+
+
+def packed_of(given_rows: Sequence[LoadedRow]) -> Packed:
+    """Return rows side by side, those of one type and name together."""
+    order = sorted(range(len(given_rows)), key=lambda each: repr(given_rows[each][1:3]))
+    alike = []
+    for (kind, event), places in groupby(range(len(order)), lambda at: given_rows[order[at]][1:3]):
+        start, *others = places
+        alike.append(Alike(kind, event, start, start + 1 + len(others)))
+    by_field = zip(*(given_rows[place] for place in order), strict=True)
+    fields = dict(zip(LoadedRow._fields, by_field, strict=True))
+    payloads = pa.array([orjson.dumps(body) + b"\n" for body in fields.pop("payload")], pa.binary())
+    arrays = {name: pa.array(values, FIELD_TYPES[name]) for name, values in fields.items()}
+    return Packed(np.array(order, np.int64), tuple(alike), arrays, payloads)
+
+
+def framed(framer: Framer, given_rows: Sequence[LoadedRow], known: Schema) -> tuple[Frames, int]:
+    """Return the tables of rows whose payloads are read together, and how many were not."""
+    bulk = framer.parse(packed_of(given_rows), fewest=1)
+    left = ((number, given_rows[number]) for number in bulk.left)
+    return framer.frames(left, known, bulk), len(bulk.left)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(rows, min_size=1, max_size=12), st.lists(rows, min_size=1, max_size=12), shapings)
+def test_payloads_that_are_read_together_are_as_one_by_one(
+    before: list[LoadedRow], after: list[LoadedRow], shaping: Shaping
+) -> None:
+    framer = Framer(shaping)
+    first, _ = framed(framer, before, {})
+    assert told(first) == one_by_one(before, {}, shaping)
+    known = known_of(first)
+    second, _ = framed(framer, after, known)
     assert told(second) == one_by_one(after, known, shaping)
 
 

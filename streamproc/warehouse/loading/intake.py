@@ -17,12 +17,13 @@ from streamproc.events import DeadLetter, Deletion
 from streamproc.kafka.codecs import decode_deletion
 from streamproc.kafka.row_reader import likeness
 from streamproc.warehouse.loading.batches import merged
+from streamproc.warehouse.loading.packing import Packing, pack_rows
 from streamproc.warehouse.loading.pending import Chunk, Gathered, Pending, Sealed
 from streamproc.warehouse.loading.source import Fetched, to_record
 from streamproc.warehouse.loading.spool import Spool
 from streamproc.warehouse.rows import LoadedRow
 from streamproc.warehouse.schema import Schema
-from streamproc.warehouse.shape.frames import Framer, Frames
+from streamproc.warehouse.shape.frames import Bulk, Framer, Frames
 from streamproc.warehouse.sink import Place
 
 __all__ = ["DeadLetters", "Intake", "Machinery"]
@@ -65,6 +66,7 @@ class Machinery:
     dead: DeadLetters
     seal: Seal | None
     deletions_topic: str
+    pack: Callable[[Sequence[bytes | None]], Packing] = pack_rows
 
 
 class Intake:
@@ -130,9 +132,10 @@ class Intake:
     def _chunk(self, place: Place, first: int, gathered: Gathered) -> Chunk:
         dead: dict[str, list[int]] = {}
 
-        def decoded(decode: Callable[[bytes | None], T], alike: bool) -> Iterator[tuple[int, T]]:
-            numbered: Iterable[tuple[int, Fetched]] = enumerate(gathered.records, first)
-            for number, fetched in _sorted(numbered) if alike else numbered:
+        def decoded(
+            decode: Callable[[bytes | None], T], numbered: Iterable[tuple[int, Fetched]]
+        ) -> Iterator[tuple[int, T]]:
+            for number, fetched in numbered:
                 try:
                     yield number, decode(fetched.value)
                 except EventError as refused:
@@ -140,12 +143,15 @@ class Intake:
                     dead.setdefault(refused.code, []).append(fetched.offset)
 
         deletions: list[Deletion | None] = []
+        bulk: Bulk | None = None
         rows: Iterable[tuple[int, LoadedRow]] = ()
         if place.topic == self._by.deletions_topic:
-            deletions = [deletion for _, deletion in decoded(_deletion, alike=False)]
+            numbered = enumerate(gathered.records, first)
+            deletions = [deletion for _, deletion in decoded(_deletion, numbered)]
         else:
-            rows = decoded(self._by.decode, alike=True)
-        frames = self._frames(rows)
+            bulk, left = self._together(first, gathered)
+            rows = decoded(self._by.decode, _sorted(left))
+        frames = self._frames(rows, bulk)
         _tell_dead(place, dead)
         return Chunk(
             place=place,
@@ -161,8 +167,20 @@ class Intake:
             dead=sum(map(len, dead.values())),
         )
 
-    def _frames(self, rows: Iterable[tuple[int, LoadedRow]]) -> Frames:
-        frames = self._by.framer.frames(rows, self._known)
+    def _together(
+        self, first: int, gathered: Gathered
+    ) -> tuple[Bulk | None, Iterable[tuple[int, Fetched]]]:
+        """Return the rows that are read all at once, and the records to read one by one."""
+        packed, left = self._by.pack([fetched.value for fetched in gathered.records])
+        bulk = None
+        if packed is not None:
+            bulk = self._by.framer.parse(packed)
+            left = [*left, *bulk.left]
+            bulk = bulk.numbered_from(first)
+        return bulk, ((first + place, gathered.records[place]) for place in left)
+
+    def _frames(self, rows: Iterable[tuple[int, LoadedRow]], bulk: Bulk | None) -> Frames:
+        frames = self._by.framer.frames(rows, self._known, bulk)
         # So that the next chunk's columns come out in the kinds of this one's.
         self._known = merged(self._known, frames.kinds)
         for table, columns in frames.alarms:

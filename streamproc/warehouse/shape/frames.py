@@ -10,8 +10,8 @@ through :func:`~streamproc.warehouse.shape.tables.rows_of`, and into the same co
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -22,9 +22,11 @@ from streamproc.warehouse.schema import Schema
 from streamproc.warehouse.shape.assembly import MESSAGES, Assembly, Limits
 from streamproc.warehouse.shape.discards import DISCARDS, Discards, Seal
 from streamproc.warehouse.shape.names import Naming
+from streamproc.warehouse.shape.packed import Packed
+from streamproc.warehouse.shape.parsing import FEWEST, Parsed, Parser
 from streamproc.warehouse.shape.reading import Reading
 
-__all__ = ["Alarm", "Framer", "Frames", "Shaping"]
+__all__ = ["Alarm", "Bulk", "Framer", "Frames", "Shaping"]
 
 BLOCK: Final = 512
 """Events whose parsed payloads are there at a time. With 5,000 they fall out of the processor's
@@ -80,6 +82,25 @@ class Frames:
     alarms: Sequence[Alarm]
 
 
+class Bulk(NamedTuple):
+    """Events whose payloads were read together.
+
+    Attributes:
+        packed: The events.
+        parsed: Those that were read.
+        left: The numbers of the others, which have to be read one at a time, if they can be.
+    """
+
+    packed: Packed
+    parsed: Sequence[Parsed]
+    left: Sequence[int]
+
+    def numbered_from(self, first: int) -> Bulk:
+        """Return the same, their numbers counted from ``first`` instead of 0."""
+        packed = replace(self.packed, numbers=self.packed.numbers + first)
+        return Bulk(packed, self.parsed, [first + number for number in self.left])
+
+
 class Framer:
     """Makes tables of events, as one warehouse wants them."""
 
@@ -87,9 +108,20 @@ class Framer:
         """Follow ``shaping``."""
         self._shaping = shaping
         self._naming = Naming(shaping.dialect)
+        self._parser = Parser(shaping.depth)
         self._limits = Limits(shaping.columns, shaping.widen, shaping.dialect.text_bytes)
 
-    def frames(self, rows: Iterable[tuple[int, LoadedRow]], known: Schema) -> Frames:
+    def parse(self, packed: Packed, fewest: int = FEWEST) -> Bulk:
+        """Read payloads, all those that can be read together, ``fewest`` at a time."""
+        found = list(self._parser.parse(packed, fewest))
+        parsed = [each for each in found if isinstance(each, Parsed)]
+        left = [each for each in found if not isinstance(each, Parsed)]
+        numbers = [packed.numbers[each.start : each.stop].tolist() for each in left]
+        return Bulk(packed, parsed, list(chain.from_iterable(numbers)))
+
+    def frames(
+        self, rows: Iterable[tuple[int, LoadedRow]], known: Schema, bulk: Bulk | None = None
+    ) -> Frames:
         """Return the tables of ``rows``.
 
         Standard columns always have their own kinds. Another column has the narrowest kind that
@@ -102,8 +134,12 @@ class Framer:
                 is parsed takes ten times the room it has as JSON; and best with those of one type
                 and event one after the other, which takes 10 µs an event less than any order.
             known: The tables as they are, or will be once what was framed before is loaded.
+            bulk: More events; ``rows`` have those of them that are left.
         """
         reading = Reading(self._naming, self._shaping.depth)
+        if bulk is not None:
+            for parsed in bulk.parsed:
+                reading.add_packed(bulk.packed, parsed)
         source = iter(rows)
         while block := list(islice(source, BLOCK)):
             reading.add(block)

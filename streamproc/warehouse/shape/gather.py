@@ -8,9 +8,9 @@ event of 35 values in 11 objects takes 3 µs so, and 25 µs value by value.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, compress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -27,7 +27,9 @@ from streamproc.warehouse.shape.tables import (
     is_same,
 )
 
-__all__ = ["Area", "gather"]
+__all__ = ["Area", "Bodies", "Leaves", "Source", "gather", "leaf"]
+
+Leaves: TypeAlias = Iterable[tuple[ColumnPath, Leaf]]
 
 SCALARS: Final = frozenset({str, int, float, bool})
 NOTHING: Final = frozenset({type(None)})
@@ -126,6 +128,53 @@ def _alike(objects: Sequence[dict[str, Any]], rows: Numbers) -> Iterator[Alike]:
         yield Alike(these, [objects[place] for place in places], rows[places])
 
 
+class Source(Protocol):
+    """Where the values of some events are, one by one or in columns already."""
+
+    def top(self, key: str) -> Leaf:
+        """Return what a key of the events' own holds, blank values left out."""
+
+    def below(self, container: ColumnPath, depth: int) -> tuple[Leaves, Collection[int]]:
+        """Return the values in one object of the events, ``depth`` levels deep.
+
+        Returns:
+            Also the numbers of the events that have something else at a key of their own.
+        """
+
+
+class Bodies(NamedTuple):
+    """Events that are parsed, and their numbers."""
+
+    bodies: Sequence[Mapping[str, Any]]
+    rows: Numbers
+
+    def top(self, key: str) -> Leaf:
+        """Return what a key of the events' own holds."""
+        values = [body.get(key) for body in self.bodies]
+        return leaf([self.rows], values, set(map(type, values)))
+
+    def below(self, container: ColumnPath, depth: int) -> tuple[Leaves, Collection[int]]:
+        """Return the values in one object of the events."""
+        objects: Sequence[Any] = self.bodies
+        for key in container:
+            objects = [each.get(key) if type(each) is dict else None for each in objects]
+        types, rows = set(map(type, objects)), self.rows
+        odd: list[int] = []
+        if types == NOTHING:
+            return (), odd
+        if types != {dict}:
+            if len(container) == 1:
+                odd = [
+                    row
+                    for row, each in zip(rows.tolist(), objects, strict=True)
+                    if type(each) is not dict and not is_blank(each)
+                ]
+            is_object = np.fromiter((type(each) is dict for each in objects), np.bool_)
+            rows = rows[is_object]
+            objects = list(compress(objects, is_object.tolist()))
+        return gather(objects, rows, CONTEXT if container == CONTEXT else (), depth), odd
+
+
 class Area:
     """The columns of one object, or some, over the events that name them alike.
 
@@ -157,16 +206,16 @@ class Area:
         self._odd: set[int] = set()
         self.columns: dict[str, Series] = {}
 
-    def read(self, bodies: Sequence[Mapping[str, Any]], rows: Numbers) -> set[int]:
+    def read(self, source: Source) -> set[int]:
         """Read a block's events, and return the numbers of those that are unusual."""
         self._odd = set()
         found: dict[ColumnPath, Leaf] = {}
         for container in self._containers:
-            for path, values in self._object(bodies, rows, container, self._depth):
+            for path, values in self._below(source, container, self._depth):
                 found[path] = _after(found[path], values) if path in found else values
-        self._block = self._read_fields(bodies, rows, found)
+        self._block = self._read_fields(source, found)
         if self._has_attributes:  # no other value can have the name of one
-            for (attribute,), values in self._object(bodies, rows, (IDENTITY,), 1):
+            for (attribute,), values in self._below(source, (IDENTITY,), 1):
                 self._block.append((self._naming.attribute(attribute), values))
         met: dict[str, list[Leaf]] = {}
         for path, values in found.items():
@@ -192,49 +241,22 @@ class Area:
             kept = values
             if usual is not None and not (keep := usual[values.numbers() - start]).all():
                 kept = values.only(keep)
-            if kept.values:
+            if kept.types:
                 if name not in self.columns:
                     self.columns[name] = Series()
                 self.columns[name].add(kept)
 
-    def _object(
-        self,
-        bodies: Sequence[Mapping[str, Any]],
-        rows: Numbers,
-        container: ColumnPath,
-        depth: int,
-    ) -> Iterable[tuple[ColumnPath, Leaf]]:
-        """Return the values of one object of the events; an odd event may have another thing."""
-        objects: Sequence[Any] = bodies
-        for key in container:
-            objects = [each.get(key) if type(each) is dict else None for each in objects]
-        types = set(map(type, objects))
-        if types == NOTHING:
-            return ()
-        if types != {dict}:
-            if len(container) == 1:
-                self._odd.update(
-                    row
-                    for row, each in zip(rows.tolist(), objects, strict=True)
-                    if type(each) is not dict and not is_blank(each)
-                )
-            is_object = np.fromiter((type(each) is dict for each in objects), np.bool_)
-            rows = rows[is_object]
-            objects = list(compress(objects, is_object.tolist()))
-        return gather(objects, rows, CONTEXT if container == CONTEXT else (), depth)
+    def _below(self, source: Source, container: ColumnPath, depth: int) -> Leaves:
+        found, odd = source.below(container, depth)
+        self._odd.update(odd)
+        return found
 
-    def _read_fields(
-        self,
-        bodies: Sequence[Mapping[str, Any]],
-        rows: Numbers,
-        found: dict[ColumnPath, Leaf],
-    ) -> list[tuple[str, Leaf]]:
+    def _read_fields(self, source: Source, found: dict[ColumnPath, Leaf]) -> list[tuple[str, Leaf]]:
         """Return the values of single fields, which ``found`` loses."""
         at: dict[ColumnPath, Leaf] = {}
         for place in dict.fromkeys(chain.from_iterable(self._fields.values())):
             if len(place) == 1:
-                tops = [body.get(place[0]) for body in bodies]
-                values = leaf([rows], tops, set(map(type, tops)))
+                values = source.top(place[0])
             else:
                 values = found.pop(place if place[:1] == CONTEXT else place[1:], Leaf())
             at[place] = self._scalars(values)
@@ -258,16 +280,16 @@ class Area:
 
         The others are unusual if they say something else, unless that is ``said`` elsewhere.
         """
-        if not values.values or not more.values:
+        if not values.types or not more.types:
             values.add(more)
             return
         new = ~np.isin(more.numbers(), values.numbers())
         if not said:
-            first = dict(zip(values.numbers().tolist(), values.values, strict=True))
+            first = dict(zip(values.numbers().tolist(), values.listed(), strict=True))
             again = more.only(~new)
             self._odd.update(
                 row
-                for row, value in zip(again.numbers().tolist(), again.values, strict=True)
+                for row, value in zip(again.numbers().tolist(), again.listed(), strict=True)
                 if not is_same(first[row], value)
             )
         values.add(more.only(new))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,9 +13,12 @@ from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.rows import LoadedRow
 from streamproc.warehouse.schema import Columns
 from streamproc.warehouse.shape.arrow import TYPES
-from streamproc.warehouse.shape.gather import Area
+from streamproc.warehouse.shape.flatten import Columns as ParsedColumns
+from streamproc.warehouse.shape.gather import Area, Bodies
 from streamproc.warehouse.shape.names import Naming
-from streamproc.warehouse.shape.series import Leaf, Series
+from streamproc.warehouse.shape.packed import Packed
+from streamproc.warehouse.shape.parsing import Parsed
+from streamproc.warehouse.shape.series import Leaf, Numbers, Series
 from streamproc.warehouse.shape.tables import event_table, has_user, rows_of
 from streamproc.warehouse.standard import EVERY, SYSTEM, TABLES
 
@@ -94,25 +97,51 @@ class Reading:
         for name, pieces in self.fields.items():
             pieces.append(pa.array(by_field[name], TYPES[KINDS[name]]))
         self.corrections += sum(by_field["correction"])
-        odd = self.context.read(bodies, numbers)
+        odd = self.context.read(Bodies(bodies, numbers))
         areas = self._divide(block, start)
         for area, places in areas.items():
-            odd |= area.read([bodies[place] for place in places], numbers[places])
-        usual = np.isin(numbers, list(odd), invert=True) if odd else None
-        for area in (self.context, *areas):
-            area.keep(usual, start)
+            odd |= area.read(Bodies([bodies[place] for place in places], numbers[places]))
+        self._keep((self.context, *areas), numbers, odd)
         for number in sorted(odd):
             self._add_odd(block[number - start], number)
+
+    def add_packed(self, packed: Packed, parsed: Parsed) -> None:
+        """Read events of one type and name whose payloads are columns."""
+        kind, _, first, stop = parsed.alike
+        numbers = np.arange(self.events, self.events + stop - first)
+        self.events += len(numbers)
+        self.numbers += packed.numbers[first:stop].tolist()
+        own = {name: array.slice(first, stop - first) for name, array in packed.fields.items()}
+        for name, pieces in self.fields.items():
+            pieces.append(own[name].cast(TYPES[KINDS[name]]))
+        self.corrections += own["correction"].true_count
+        row = next(packed.rows(range(first, first + 1)))
+        table = self._table(row)
+        if kind == "identify":
+            for number, row in zip(numbers.tolist(), packed.rows(range(first, stop)), strict=True):
+                self.groups[Group(kind, table, has_user(row))].append(number)
+        else:
+            self.groups[Group(kind, table, False)] += numbers.tolist()
+        source, area = ParsedColumns(parsed, numbers), self._area(kind, table)
+        odd = self.context.read(source) | area.read(source)
+        self._keep((self.context, area), numbers, odd)
+        if odd:
+            places = [number - int(numbers[0]) + first for number in sorted(odd)]
+            for number, row in zip(sorted(odd), packed.rows(places), strict=True):
+                self._add_odd(row, number)
+
+    def _keep(self, areas: Iterable[Area], numbers: Numbers, odd: set[int]) -> None:
+        usual = np.isin(numbers, list(odd), invert=True) if odd else None
+        for area in areas:
+            area.keep(usual, int(numbers[0]))
 
     def _divide(self, block: Sequence[LoadedRow], start: int) -> Mapping[Area, list[int]]:
         alike: defaultdict[tuple[str, str | None], list[int]] = defaultdict(list)
         for place, row in enumerate(block):
             alike[row.type, row.event if row.type == "track" else None].append(place)
         areas: defaultdict[Area, list[int]] = defaultdict(list)
-        for (kind, event), places in alike.items():
-            if (kind, event) not in self._tables:
-                self._tables[kind, event] = event_table(block[places[0]], self._naming)
-            table = self._tables[kind, event]
+        for (kind, _), places in alike.items():
+            table = self._table(block[places[0]])
             areas[self._area(kind, table)] += places
             if kind == "identify":
                 for place in places:
@@ -120,6 +149,12 @@ class Reading:
             else:
                 self.groups[Group(kind, table, False)] += [start + place for place in places]
         return areas
+
+    def _table(self, row: LoadedRow) -> str | None:
+        key = row.type, row.event
+        if key not in self._tables:
+            self._tables[key] = event_table(row, self._naming)
+        return self._tables[key]
 
     def _area(self, kind: str, table: str | None) -> Area:
         if (kind, table) not in self.areas:

@@ -33,12 +33,12 @@ class Leaf:
 
     Attributes:
         rows: The events' numbers, in pieces.
-        values: Their values, in that order.
+        values: Their values, in that order; of one plain type, they may be in an Arrow array.
         types: The types of the values.
     """
 
     rows: list[Numbers] = field(default_factory=list)
-    values: list[Any] = field(default_factory=list, repr=False)
+    values: list[Any] | pa.Array = field(default_factory=list, repr=False)
     types: set[type] = field(default_factory=set)
 
     def numbers(self) -> Numbers:
@@ -47,16 +47,30 @@ class Leaf:
             self.rows = [np.concatenate(self.rows) if self.rows else np.empty(0, np.int64)]
         return self.rows[0]
 
+    def listed(self) -> list[Any]:
+        """Return the values as they are in Python."""
+        if not isinstance(self.values, list):
+            self.values = self.values.to_pylist()
+        return self.values
+
     def add(self, other: Leaf) -> None:
         """Add the values of ``other``."""
+        if not self.types:
+            self.rows, self.values, self.types = other.rows[:], other.values[:], set(other.types)
+            return
+        values = self.listed()
+        values += other.listed()
         self.rows += other.rows
-        self.values += other.values
         self.types |= other.types
 
     def only(self, keep: Mask) -> Leaf:
         """Return the values at the places where ``keep`` is true."""
+        rows = [self.numbers()[keep]]
+        if not isinstance(self.values, list):
+            chosen = self.values.filter(pa.array(keep))
+            return Leaf(rows, chosen, set(self.types) if len(chosen) else set())
         values = list(compress(self.values, keep.tolist()))
-        return Leaf([self.numbers()[keep]], values, set(map(type, values)))
+        return Leaf(rows, values, set(map(type, values)))
 
 
 class Series:
@@ -79,6 +93,11 @@ class Series:
     def add(self, leaf: Leaf) -> None:
         """Add the values of a block."""
         self.types |= leaf.types
+        if not isinstance(leaf.values, list):
+            self._flush()
+            self._numbers += leaf.rows
+            self._pieces.append(leaf.values)
+            return
         self._waiting.add(leaf)
         if len(self._waiting.values) >= PIECE:
             self._flush()
@@ -95,7 +114,7 @@ class Series:
         waiting, self._waiting = self._waiting, Leaf()
         if waiting.values:
             self._numbers += waiting.rows
-            self._pieces.append(_piece(waiting.values, waiting.types))
+            self._pieces.append(_piece(waiting.listed(), waiting.types))
 
     def numbers(self) -> Numbers:
         """Return the events' numbers, in the order of the values."""
