@@ -34,6 +34,7 @@ from streamproc.warehouse.loading.dead import DeadLetterProducer
 from streamproc.warehouse.loading.desk import Desk
 from streamproc.warehouse.loading.intake import DeadLetters, Intake, Machinery
 from streamproc.warehouse.loading.mappings import keeping_mappings, plan_mappings
+from streamproc.warehouse.loading.packing import pack_rows
 from streamproc.warehouse.loading.pending import Limits, Pending
 from streamproc.warehouse.loading.plan import LoadPlan, NoDeadLetters, PlanningSink
 from streamproc.warehouse.loading.session import (
@@ -187,13 +188,15 @@ def make_intake(settings: Settings, spool: Spool, dead: DeadLetters) -> Intake:
         widen=loader.widen,
         seal=seal,
     )
+    decoder = RowDecoder(settings.registry)
     machinery = Machinery(
-        decode=RowDecoder(settings.registry),
+        decode=decoder,
         framer=Framer(shaping),
         spool=spool,
         dead=dead,
         seal=seal,
         deletions_topic=settings.topics.deletions,
+        pack=lambda values: pack_rows(values, decoder.header(values)),
     )
     return Intake(machinery, Pending(make_limits(settings)))
 
