@@ -232,12 +232,23 @@ class Inventory:
                 yield self._entry(index, causes, topics)
 
     def entries_by_record(self) -> Iterator[Entry]:
-        """Yield the letters that are asked for in the order in which their records lay."""
-        columns = (self._origins, self._origin_partitions, self._topic)
+        """Yield the letters that are asked for, those of a partition as their records lay in it.
+
+        Partitions take turns as the letters were written, so that who reads the letters in this
+        order goes through their topic once, and not once for each partition.
+        """
         causes, topics = [*self._causes], [*self._topics]
-        for index in np.lexsort([np.array(column) for column in columns]):
-            if self._wanted[index]:
-                yield self._entry(int(index), causes, topics)
+        wanted = np.flatnonzero(np.array(self._wanted))
+        written, topic, partition, offset = (
+            np.array(column)[wanted]
+            for column in (self._written, self._topic, self._origin_partitions, self._origins)
+        )
+        turns = np.argsort(written, kind="stable")
+        order = np.empty_like(turns)
+        # Both sides are by partition: the turns it has, in time, and its letters, by their records.
+        order[np.lexsort((partition[turns], topic[turns]))] = np.lexsort((offset, partition, topic))
+        for index in wanted[order]:
+            yield self._entry(int(index), causes, topics)
 
     def groups(self) -> list[Group]:
         """Return the letters that are asked for by cause, the most frequent first."""

@@ -24,7 +24,7 @@ from streamproc.cli.dead.sending import Order, end, exit_code, send, sending, su
 
 if TYPE_CHECKING:
     from streamproc.deadletters.inventory import Entry, Position
-    from streamproc.deadletters.repair import Checks, Outcome, Repairs, Tried
+    from streamproc.deadletters.repair import Outcome, Repairs, Tried
     from streamproc.kafka.dead_letter_originals import Original
     from streamproc.replay import Mended
     from streamproc.settings import Settings
@@ -75,7 +75,7 @@ def repair(
     repairs = load_repairs(file)
     settings = settings_for(ctx)
     choice = choice._replace(positions=frozenset(ids))
-    trial = Trial(repairs, _checks(settings))
+    trial = Trial(repairs, settings)
     order = Order(
         "dead repair",
         choice,
@@ -107,12 +107,17 @@ class Trial:
         causes: Why some still fail.
     """
 
-    def __init__(self, repairs: Repairs, checks: Checks) -> None:
-        """Get the repairs ready."""
+    def __init__(self, repairs: Repairs, settings: Settings) -> None:
+        """Get the repairs ready, and what the settings have originals pass.
+
+        Raises:
+            ConfigError: With every problem of the tracking plan, or of the schemas.
+        """
+        from streamproc.cli.dead.passing import Passing
         from streamproc.deadletters.repair import Tries
 
-        self._tries = Tries.of(repairs)
-        self._checks = checks
+        self._passing = Passing(settings)
+        self._tries = Tries.of(repairs, self._passing.unframe)
         self._names = [each.name for each in repairs.repairs]
         self._fingerprint = repairs.fingerprint
         self.counts: Counter[tuple[str, Outcome]] = Counter()
@@ -130,7 +135,7 @@ class Trial:
         """Try an original, and count what becomes of it."""
         from streamproc.deadletters.repair import tried
 
-        found = tried(original.letter, original.record, self._tries, self._checks)
+        found = tried(original.letter, original.record, self._tries, self._passing)
         self.counts[found.repair, found.outcome] += 1
         if found.outcome == "fails":
             self.causes[found.repair, found.cause] += 1
@@ -179,21 +184,6 @@ class Trial:
         for (name, cause), count in self.causes.most_common():
             by = f"after {name}" if name else "as they are read"
             click.echo(f"{count:,} still fail {by}: {cause}.")
-
-
-def _checks(settings: Settings) -> Checks:
-    from streamproc.assemble import load_plan, make_limits
-    from streamproc.decode import decode
-    from streamproc.events import Dropped, Event, Record
-    from streamproc.tracking import check
-
-    limits, plan = make_limits(settings), load_plan(settings)
-
-    def checks(record: Record) -> Event | Dropped:
-        event = decode(record, limits)
-        return event if plan is None else check(event, plan)
-
-    return checks
 
 
 def _try_all(settings: Settings, order: Order, trial: Trial) -> Counter[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from streamproc.deadletters.causes import path_family
 from streamproc.deadletters.inventory import Cause
 from streamproc.deadletters.repair.language import Repair, Repairs, When
 from streamproc.deadletters.repair.steps import perform
 from streamproc.deadletters.repair.texts import read_body, write_body
+from streamproc.decode import Unframe
+from streamproc.decode.event import FRAMES
 from streamproc.errors import EventError
 from streamproc.events import DeadLetter, Dropped, Event, Record
 from streamproc.rules.conditions import Test, compiled
@@ -47,16 +49,31 @@ class Tried(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """Repairs, made ready to be tried: their conditions are compiled once."""
+    """Repairs, made ready to be tried: their conditions are compiled once.
+
+    ``unframe`` reads originals that are not JSON as they stand, as it does for decoding; what is
+    repaired of them is JSON.
+    """
 
     repairs: Repairs
     conditions: dict[str, Test] = field(repr=False)
+    unframe: Unframe | None = None
 
     @classmethod
-    def of(cls, repairs: Repairs) -> Tries:
+    def of(cls, repairs: Repairs, unframe: Unframe | None = None) -> Tries:
         """Return the repairs of a file, ready."""
         found = {each.name: compiled(each.where) for each in repairs.repairs if each.where}
-        return cls(repairs, found)
+        return cls(repairs, found, unframe)
+
+    def body_of(self, value: bytes | None, repair: Repair) -> dict[str, Any]:
+        """Return the event in an original, read as ``repair`` says.
+
+        Raises:
+            EventError: Why there is none.
+        """
+        if self.unframe is not None and value and value[0] in FRAMES:
+            value = self.unframe(value)
+        return read_body(value, repair.text)
 
 
 def tried(letter: DeadLetter, record: Record, tries: Tries, checks: Checks) -> Tried:
@@ -69,7 +86,7 @@ def tried(letter: DeadLetter, record: Record, tries: Tries, checks: Checks) -> T
         if not _is_meant(repair.when, letter):
             continue
         try:
-            body = read_body(record.value, repair.text)
+            body = tries.body_of(record.value, repair)
         except EventError as error:
             why = why or _cause(error)  # another repair may read it otherwise
             continue

@@ -77,8 +77,24 @@ def test_letters_come_in_the_order_in_which_their_records_lay() -> None:
         letter(9), letter(1, partition=1), letter(3), letter(1, topic="load"), letter(2)
     )
     found = [entry.origin for entry in inventory.entries_by_record()]
-    assert [each[2] for each in found if each[:2] == ("raw", 0)] == [2, 3, 9]
-    assert len(found) == 5
+    assert found == [
+        Origin("raw", 0, 2),
+        Origin("raw", 1, 1),
+        Origin("raw", 0, 3),
+        Origin("load", 0, 1),
+        Origin("raw", 0, 9),
+    ]
+
+
+def test_partitions_take_turns_as_their_letters_were_written() -> None:
+    letters = [letter(turn // 4, partition=turn % 4) for turn in range(40)]
+    wanted = Wanted(topics=frozenset({"raw"}))
+    inventory = filled(*letters, letter(topic="load"), wanted=wanted)
+    assert [each.position.offset for each in inventory.entries_by_record()] == [*range(40)]
+
+
+def test_an_empty_inventory_yields_nothing() -> None:
+    assert [*Inventory().entries_by_record()] == []
 
 
 @pytest.mark.parametrize(

@@ -122,3 +122,26 @@ def test_originals_that_no_repair_is_meant_for_need_not_be_opened(
     cause: Cause, *, meant: bool
 ) -> None:
     assert is_meant(cause, TRIES) is meant
+
+
+def test_a_framed_original_is_repaired_as_the_json_that_it_stands_for() -> None:
+    framed = b"\x00\x00\x00\x00\x07rest"
+
+    def unframe(value: bytes) -> bytes:
+        assert value == framed
+        return orjson.dumps(track(userId=17))
+
+    letter, record = failed(orjson.dumps(track(userId=17)))
+    tries = Tries.of(TRIES.repairs, unframe)
+    found = tried(letter, Record(record.origin, b"k", framed, record.timestamp), tries, checks)
+    assert orjson.loads(found.value or b"") == track(userId="17")
+
+
+def test_a_framed_original_whose_schema_is_not_known_fails_as_it_is_read() -> None:
+    def unframe(_value: bytes) -> bytes:
+        raise EventError("decode", "unknown_schema")
+
+    letter, record = failed(orjson.dumps(track(userId=17)))
+    framed = Record(record.origin, b"k", b"\x00\x00\x00\x00\x07rest", record.timestamp)
+    found = tried(letter, framed, Tries.of(TRIES.repairs, unframe), checks)
+    assert found == Tried("fails", "", "decode.unknown_schema")
