@@ -29,6 +29,7 @@ def worker(ctx: click.Context) -> None:
     """
     from streamproc import telemetry
     from streamproc.assemble import (
+        key_forgetter,
         load_formats,
         load_identity_config,
         load_key_ring,
@@ -53,7 +54,8 @@ def worker(ctx: click.Context) -> None:
         load_rules(settings)
     wait_for_topics(settings)
     rows = wait_for_row_codec(settings.registry, settings.topics.load)
-    with following_identity(settings, config, nobody_of(config, ring)) as identity:
+    nobody, erased = nobody_of(config, ring), key_forgetter(settings, ring)
+    with following_identity(settings, config, nobody, erased) as identity:
         code = _run(settings, ring, identity, rows)
     sys.exit(code)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from streamproc.identity.attributes import AttributeRecord
 from streamproc.kafka.attribute_topic import attribute_writer
 from streamproc.redact import KeyRing, Tokens
 from streamproc.settings import KafkaSettings, Settings, TopicSettings
+from streamproc.subject_keys import SubjectKeyFile
 
 TOKENS = Tokens(KeyRing("k1", {"k1": TEST_KEY}))
 JANE, KIM, PHONE = map(TOKENS.of_identifier, ("jane-17", "kim-18", "phone-1"))
@@ -183,6 +185,24 @@ def test_anonymised_it_says_what_was_done_and_not_by_whom(embedded: Broker, tmp_
     )
     assert (user, identity, plan, note) == (None, None, "pro", "<EMAIL_ADDRESS>")
     assert office.told("verify", receipt)["erased"]
+
+
+def test_workers_delete_the_keys_of_the_stores_of_their_own_machines(
+    embedded: Broker, tmp_path: Path
+) -> None:
+    office = Office(embedded, tmp_path)
+    office.happen(*BEFORE)
+    ring = KeyRing("k1", {"k1": TEST_KEY})
+    with closing(SubjectKeyFile(tmp_path / "subjects.sqlite", ring)) as store:
+        assert store.count_of([JANE, KIM]) == 2
+    elsewhere = {**office.variables, "keys_subjects": tmp_path / "elsewhere.sqlite"}
+    done = run(office.place.environment(**elsewhere), tmp_path, "erase", "--user", "jane-17")
+    assert b"0 keys deleted" in done.stdout
+
+    office.happen(event(11, userId="kim-18"))
+
+    with closing(SubjectKeyFile(tmp_path / "subjects.sqlite", ring)) as store:
+        assert (store.count_of([JANE]), store.count_of([KIM])) == (0, 1)
 
 
 def test_what_the_business_says_of_somebody_erased_is_not_taken_in_again(office: Office) -> None:

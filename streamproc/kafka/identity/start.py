@@ -35,7 +35,10 @@ PAUSE_SECONDS: Final = 1.0
 
 @contextmanager
 def following_identity(
-    settings: Settings, config: IdentityConfig, nobody: Collection[Token]
+    settings: Settings,
+    config: IdentityConfig,
+    nobody: Collection[Token],
+    erased: Callable[[Collection[Token]], object] | None = None,
 ) -> Iterator[IdentityReader]:
     """Have the topics of identity state followed, from when they have been read to their ends.
 
@@ -46,12 +49,13 @@ def following_identity(
         settings: Names the brokers, topics and folder; the topics have to be there.
         config: How they are understood.
         nobody: Tokens that stand for nobody.
+        erased: Is told the tokens of each person who is erased, to forget what else is here.
 
     Raises:
         ConfigError: The folder cannot be used.
         RetryableError: The brokers or the disk fail.
     """
-    with _followed(settings, config, nobody) as (reader, _):
+    with _followed(settings, config, nobody, erased) as (reader, _):
         yield reader
 
 
@@ -77,7 +81,10 @@ def known_identities(
 
 @contextmanager
 def _followed(
-    settings: Settings, config: IdentityConfig, nobody: Collection[Token]
+    settings: Settings,
+    config: IdentityConfig,
+    nobody: Collection[Token],
+    erased: Callable[[Collection[Token]], object] | None = None,
 ) -> Iterator[tuple[IdentityReader, View]]:
     store, slot = _open(settings, config.graph_fingerprint)
     reader = None
@@ -87,6 +94,8 @@ def _followed(
         listed = SuppressionList(store)
         takers = {settings.topics.attributes: _taker(attributes, listed, view.forget_attributes)}
         suppressing = Suppressing(settings.topics.suppressed, listed)
+        if erased is not None:
+            suppressing = suppressing._replace(erased=erased)
         state = IdentityState(store, view, settings.topics.links, takers, suppressing)
         reader = IdentityReader(settings.kafka, state)
         reader.start()

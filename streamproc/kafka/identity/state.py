@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from streamproc.erasure import LIST_ENTRIES, SuppressionList
@@ -64,11 +64,22 @@ class Linked(People, Protocol):
         """Leave nothing of ``token``; return whether there was anything."""
 
 
+def _no_more(_tokens: Collection[Token]) -> None:
+    """Do nothing more."""
+
+
 class Suppressing(NamedTuple):
-    """Who is suppressed, over the same store as all else, and the topic that says so."""
+    """How it is known who is suppressed.
+
+    Attributes:
+        topic: The topic that says so.
+        listed: Who is, over the same store as all else.
+        erased: Is told the tokens of each case that is read, to forget what else is here of them.
+    """
 
     topic: str
     listed: SuppressionList
+    erased: Callable[[Collection[Token]], object] = _no_more
 
 
 class IdentityState:
@@ -100,9 +111,11 @@ class IdentityState:
         self._people = people
         self._takers: dict[str, Taker] = {links_topic: self._take_link, **others}
         self._listed = SuppressionList(store)
+        self._erased: Callable[[Collection[Token]], object] = _no_more
         if suppressing is not None:
             self._takers[suppressing.topic] = self._take_case
             self._listed = suppressing.listed
+            self._erased = suppressing.erased
         self._owed = {key.removeprefix(OWED): value for key, value in store.scan(OWED)}
         self._again = dict.fromkeys(self._owed)
         self._moved: dict[Place, int] = {}
@@ -248,6 +261,7 @@ class IdentityState:
             self._listed.lift(parse_case_key(key))
             return
         case = decode_case(value)
+        self._erased(case.tokens)
         self._listed.take(case)
         for token in case.tokens:
             self._people.erase(token)
