@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from redaction import RING
 
+from streamproc.deadletters.causes import CAUSES
 from streamproc.events import Subject
 from streamproc.identity.sources import AllowedAttribute, Export, Source, SourceObject
 from streamproc.redact import Tokens
@@ -129,7 +130,18 @@ def sources_reference() -> str:
     return "\n".join(lines) + "\n"
 
 
+def causes_reference() -> str:
+    """Return every code of a dead letter, what it says, and what to do about it."""
+    lines = [
+        f"| {stage} | `{code}` | {cause.meaning} | {cause.remedy} |"
+        for (stage, code), cause in CAUSES.items()
+    ]
+    heading = ["| stage | code | what it says | what to do |", "| --- | --- | --- | --- |"]
+    return "\n".join([*heading, *lines]) + "\n"
+
+
 PARTS = {
+    "causes": causes_reference,
     "sources": sources_reference,
     "kinds": kinds_reference,
     "settings": settings_reference,

@@ -8,7 +8,7 @@ from readme import Example, blocks, run
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("block", blocks("run on kafka"), ids=["kafka"])
+@pytest.mark.parametrize("block", blocks("run on kafka"), ids=["rows", "dead"])
 def test_commands_of_the_readme_do_as_shown_on_kafka(
     block: list[Example], own_kafka: KafkaBroker, tmp_path: Path
 ) -> None:
