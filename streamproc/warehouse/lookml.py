@@ -1,5 +1,7 @@
 """LookML of a warehouse's tables: a view for each, and a model with an explore for each base table.
 
+An explore joins who the event's user is, and whose its identity is by now.
+
 Pure, and the same files for the same tables. What holds personal data is tagged so, with what was
 found there and what became of it: ``tags: ["pii", "EMAIL_ADDRESS", "tokenised"]``.
 
@@ -15,6 +17,7 @@ from typing import Final
 
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.kinds import Kind
+from streamproc.warehouse.mappings import MAPPINGS
 from streamproc.warehouse.redactions import Mark, Marks
 from streamproc.warehouse.schema import Columns, Schema
 from streamproc.warehouse.standard import ATTRIBUTES, BASE, LOADED, OVERFLOW, TABLES, USERS
@@ -43,6 +46,16 @@ SUBJECTS: Final = {
     "user_id": ("USER_ID",),
 }
 """Tags of columns that say who it was, whatever else they hold."""
+
+KEYS: Final = {MAPPINGS: "token"}
+"""The column that names a row, of tables where it is not ``id``."""
+
+OF_MAPPINGS: Final = {
+    "token": "Token of an identity, as events have it.",
+    "kind": "What it is a token of: user_id, anonymous_id, or the name of a trait.",
+    "identity_id": "Token of the person whose it is by now.",
+    "valid_from": "When the link was stated that shows it.",
+}
 
 TREATMENTS: Final = {
     "date_shift": "shifted",
@@ -104,7 +117,7 @@ def to_lookml(schema: Schema, marks: Marks, place: Place) -> dict[str, str]:
     tables = {
         table: {name: kind for name, kind in columns.items() if NAME.fullmatch(name)}
         for table, columns in sorted(schema.items())
-        if NAME.fullmatch(table) and "id" in columns
+        if NAME.fullmatch(table) and _key(table) in columns
     }
     files = {
         f"views/{table}.view.lkml": HEADER + "\n" + _view(table, columns, marks, place)
@@ -118,7 +131,7 @@ def strangers(schema: Schema) -> list[str]:
     """Return the tables, and ``table.column`` of the others, whose names are not the loader's."""
     found = []
     for table, columns in schema.items():
-        if NAME.fullmatch(table) and "id" in columns:
+        if NAME.fullmatch(table) and _key(table) in columns:
             found += [f"{table}.{name}" for name in columns if not NAME.fullmatch(name)]
         else:
             found.append(table)
@@ -127,7 +140,7 @@ def strangers(schema: Schema) -> list[str]:
 
 def _model(tables: Collection[str], place: Place) -> str:
     lines = [f"connection: {_text(place.connection)}", 'include: "views/*.view.lkml"']
-    own = [table for table in tables if table not in TABLES.values() and table != USERS]
+    own = [table for table in tables if table not in {*TABLES.values(), USERS, MAPPINGS}]
     for base in (table for table in TABLES.values() if table in tables):
         joins = list(_joins(base, own if base == TABLES["track"] else [], tables))
         lines += ["", *_block("explore", base, [line for join in joins for line in join])]
@@ -137,6 +150,9 @@ def _model(tables: Collection[str], place: Place) -> str:
 def _joins(base: str, own: Iterable[str], tables: Collection[str]) -> Iterator[list[str]]:
     if USERS in tables:
         yield _block("join", USERS, _join(f"${{{base}.user_id}} = ${{users.id}}", "many_to_one"))
+    if MAPPINGS in tables:
+        found = f"${{{base}.identity_id}} = ${{{MAPPINGS}.token}}"
+        yield _block("join", MAPPINGS, _join(found, "many_to_one"))
     for table in own:
         yield _block("join", table, _join(f"${{{base}.id}} = ${{{table}.id}}", "one_to_one"))
 
@@ -155,9 +171,10 @@ def _view(table: str, columns: Columns, marks: Marks, place: Place) -> str:
     for name, kind in columns.items():
         found = marks.get(table, {}).get(name, frozenset())
         body = [
-            *_typed(name, kind),
+            *(["primary_key: yes"] if name == _key(table) else []),
+            *_typed(kind),
             f"sql: ${{TABLE}}.{place.dialect.quote(name)} ;;",
-            *_told(name, kind, found),
+            *(_told_of_mappings(name) if table == MAPPINGS else _told(name, kind, found)),
         ]
         parameter = "dimension_group" if name in groups else "dimension"
         lines += ["", *_block(parameter, groups.get(name, name), body)]
@@ -165,7 +182,11 @@ def _view(table: str, columns: Columns, marks: Marks, place: Place) -> str:
     return "\n".join(_block("view", table, lines)) + "\n"
 
 
-def _typed(name: str, kind: Kind) -> list[str]:
+def _key(table: str) -> str:
+    return KEYS.get(table, "id")
+
+
+def _typed(kind: Kind) -> list[str]:
     if kind is Kind.TIMESTAMP:
         return ["type: time", f"timeframes: [{', '.join(TIMEFRAMES)}]"]
     if kind is Kind.DATE:
@@ -176,8 +197,16 @@ def _typed(name: str, kind: Kind) -> list[str]:
             "convert_tz: no",
         ]
     types = {Kind.BOOLEAN: "yesno", Kind.INTEGER: "number", Kind.FLOAT: "number"}
-    primary = ["primary_key: yes"] if name == "id" else []
-    return [*primary, f"type: {types.get(kind, 'string')}"]
+    return [f"type: {types.get(kind, 'string')}"]
+
+
+def _told_of_mappings(name: str) -> Iterator[str]:
+    if name == LOADED:
+        yield "hidden: yes"
+    if description := OF_MAPPINGS.get(name, DESCRIPTIONS.get(name)):
+        yield f"description: {_text(description)}"
+    if name in {"token", "identity_id"}:
+        yield f"tags: [{', '.join(map(_text, ('pii', *SUBJECTS['identity_id'])))}]"
 
 
 def _told(name: str, kind: Kind, found: Collection[Mark]) -> Iterator[str]:

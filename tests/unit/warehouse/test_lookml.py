@@ -8,6 +8,7 @@ import pytest
 from streamproc.warehouse.dialects import DUCKDB, SNOWFLAKE
 from streamproc.warehouse.kinds import Kind
 from streamproc.warehouse.lookml import Place, strangers, to_lookml
+from streamproc.warehouse.mappings import COLUMNS as MAPPINGS_COLUMNS
 from streamproc.warehouse.redactions import Mark, Marks
 from streamproc.warehouse.schema import Columns, Schema
 from streamproc.warehouse.standard import BASE, EVERY, LOADED, TRACK
@@ -174,6 +175,24 @@ def test_the_model_explores_base_tables_with_users_and_tables_of_events() -> Non
         },
         "pages": {"users": "${pages.user_id} = ${users.id}"},
     }
+
+
+def test_whose_an_identity_is_by_now_is_joined_to_events() -> None:
+    mappings = {**MAPPINGS_COLUMNS, LOADED: Kind.TIMESTAMP}
+    schema = {"tracks": TRACKS, "identity_mappings": mappings}
+    files = to_lookml(schema, {}, PLACE)
+    (explore,) = model_of(schema)["explores"]
+    (view,) = lkml.load(files["views/identity_mappings.view.lkml"])["views"]
+
+    assert {join["name"]: join["sql_on"] for join in explore["joins"]} == {
+        "identity_mappings": "${tracks.identity_id} = ${identity_mappings.token}"
+    }
+    assert [each["name"] for each in view["dimensions"]] == ["token", "kind", "identity_id"]
+    token, kind, identity = view["dimensions"]
+    assert (token["primary_key"], token["tags"]) == ("yes", ["pii", "IDENTITY", "tokenised"])
+    assert "tags" not in kind
+    assert identity["description"] == "Token of the person whose it is by now."
+    assert strangers(schema) == []
 
 
 def test_a_warehouse_without_users_has_no_joins_with_them() -> None:
