@@ -30,6 +30,7 @@ QUIET = (
     "aiokafka",
     "asyncio",
     "httpx",  # a line for each request to the schema registry, its address in it
+    "httpx2",  # the same, where confluent-kafka finds it
     "streamproc.kafka.consumer",  # Faust's own lines about our services, and our warnings
     "streamproc.kafka.transport",
 )

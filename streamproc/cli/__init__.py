@@ -70,6 +70,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "plan": ("streamproc.cli.plan:plan", "Check a tracking plan, and try events against it."),
     "topics": ("streamproc.cli.topics:topics", "Create and inspect the topics."),
+    "schemas": (
+        "streamproc.cli.schemas:schemas",
+        "Register schemas, and hold them against earlier versions.",
+    ),
     "keys": (
         "streamproc.cli.keys:keys",
         "Make, rotate and look at key rings; forget a person's key.",

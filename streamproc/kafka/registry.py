@@ -26,9 +26,9 @@ from streamproc.settings import RegistrySettings
 from streamproc.warehouse.rows import LoadedRow
 
 if TYPE_CHECKING:
-    from confluent_kafka.schema_registry import Schema
+    from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
-__all__ = ["Registry", "RowDecoder", "wait_for_row_codec"]
+__all__ = ["Registry", "RowDecoder", "as_declared", "wait_for_row_codec"]
 
 log = structlog.get_logger()
 
@@ -103,27 +103,7 @@ class Registry:
             RetryableError: The registry cannot be reached.
         """
         found = asked(lambda: self._client.get_schema(number), f"schema {number}")
-        return None if found is None else self._declared(found)
-
-    def _declared(self, schema: Schema) -> Declared:
-        texts: dict[Place, str] = {}
-        self._add_references(schema, texts, ())
-        # Registries leave the type out where it is Avro.
-        kind = cast("Kind", schema.schema_type or "AVRO")
-        return Declared(kind, str(schema.schema_str), tuple(texts.values()))
-
-    def _add_references(
-        self, schema: Schema, texts: dict[Place, str], within: tuple[Place, ...]
-    ) -> None:
-        """Add the texts of what ``schema`` names, each after what it names itself."""
-        for each in schema.references or ():
-            place = str(each.subject), int(each.version or 0)
-            if place in texts or place in within or len(texts) + len(within) >= MOST_REFERENCES:
-                continue
-            found = asked(partial(self._client.get_version, *place, deleted=True), str(place))
-            if found is not None and found.schema is not None:
-                self._add_references(found.schema, texts, (*within, place))
-                texts[place] = str(found.schema.schema_str)
+        return None if found is None else as_declared(self._client, found)
 
     def __enter__(self) -> Self:
         return self
@@ -139,6 +119,37 @@ class Registry:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+def as_declared(client: SchemaRegistryClient, schema: Schema) -> Declared:
+    """Return a registry's schema with all that it refers to.
+
+    Raises:
+        ConfigError: The registry refuses us.
+        RetryableError: The registry cannot be reached.
+    """
+    texts: dict[Place, str] = {}
+    _add_references(client, schema, texts, ())
+    # Registries leave the type out where it is Avro.
+    kind = cast("Kind", schema.schema_type or "AVRO")
+    return Declared(kind, str(schema.schema_str), tuple(texts.values()))
+
+
+def _add_references(
+    client: SchemaRegistryClient,
+    schema: Schema,
+    texts: dict[Place, str],
+    within: tuple[Place, ...],
+) -> None:
+    """Add the texts of what ``schema`` names, each after what it names itself."""
+    for each in schema.references or ():
+        place = str(each.subject), int(each.version or 0)
+        if place in texts or place in within or len(texts) + len(within) >= MOST_REFERENCES:
+            continue
+        found = asked(partial(client.get_version, *place, deleted=True), str(place))
+        if found is not None and found.schema is not None:
+            _add_references(client, found.schema, texts, (*within, place))
+            texts[place] = str(found.schema.schema_str)
 
 
 class RowDecoder:

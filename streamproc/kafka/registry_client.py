@@ -14,7 +14,7 @@ from streamproc.settings import RegistrySettings
 if TYPE_CHECKING:
     from confluent_kafka.schema_registry import SchemaRegistryClient
 
-__all__ = ["ElsewhereError", "asked", "make_client"]
+__all__ = ["ElsewhereError", "RefusedError", "asked", "make_client"]
 
 T = TypeVar("T")
 
@@ -27,6 +27,10 @@ REFUSED: Final = frozenset({409, 422})
 NOT_FOUND: Final = 404
 UNKNOWN: Final = frozenset({40401, 40402, 40403, 40408})
 """Confluent's codes for a subject, a version, a schema or a subject's setting that is none."""
+
+
+class RefusedError(ConfigError):
+    """A schema that the registry does not take."""
 
 
 class ElsewhereError(RetryableError):
@@ -70,7 +74,8 @@ def asked(ask: Callable[[], T], what: str) -> T | None:
         what: What the request is about, for the text of an error.
 
     Raises:
-        ConfigError: It refuses.
+        RefusedError: It does not take the schema.
+        ConfigError: It refuses us.
         ElsewhereError: It does not know what is asked of it.
         RetryableError: It cannot be reached, or is in trouble.
     """
@@ -89,7 +94,7 @@ def asked(ask: Callable[[], T], what: str) -> T | None:
         raise ConfigError(Problem("settings", "registry.username", told))
     if status in REFUSED:
         told = f"the schema registry refuses {what} (HTTP {status})"
-        raise ConfigError(Problem("settings", "registry.url", told))
+        raise RefusedError(Problem("settings", "registry.url", told))
     if status == NOT_FOUND:
         raise ElsewhereError("schema registry: HTTP 404, as of a server that is none")
     raise RetryableError(f"schema registry: HTTP {status}")
