@@ -78,7 +78,8 @@ def publish(settings: Settings, identities: int) -> int:
     """Write the links to their topic; return how many they are."""
     admin = AdminClient({"bootstrap.servers": settings.kafka.brokers})
     config = {"cleanup.policy": "compact", "compression.type": "lz4"}
-    for name in (settings.topics.links, settings.topics.attributes):
+    topics = settings.topics
+    for name in (topics.links, topics.attributes, topics.suppressed):
         new = NewTopic(name, PARTITIONS, 1, config=config)
         admin.create_topics([new])[name].result(30)
     producer = Producer(

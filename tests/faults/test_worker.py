@@ -168,7 +168,8 @@ def test_a_worker_whose_messages_are_not_delivered_stops_and_commits_nothing(
 @pytest.mark.kafka
 def test_a_row_the_topic_refuses_becomes_a_dead_letter(kafka: Broker, tmp_path: Path) -> None:
     topics = kafka.names("refused")
-    for name in (topics.raw, topics.dead, topics.links, topics.attributes, topics.deletions):
+    of_people = (topics.links, topics.attributes, topics.suppressed, topics.deletions)
+    for name in (topics.raw, topics.dead, *of_people):
         kafka.create(name)
     kafka.create(topics.load, config={"max.message.bytes": "400000"})
     place = Workplace(kafka, tmp_path, topics)

@@ -22,6 +22,7 @@ def run(broker: Broker, names: TopicSettings, *arguments: str, **variables: str)
         "STREAMPROC_TOPICS_DEAD": names.dead,
         "STREAMPROC_TOPICS_LINKS": names.links,
         "STREAMPROC_TOPICS_ATTRIBUTES": names.attributes,
+        "STREAMPROC_TOPICS_SUPPRESSED": names.suppressed,
         "STREAMPROC_TOPICS_DELETIONS": names.deletions,
         "STREAMPROC_TOPICS_RULES": names.rules,
         "STREAMPROC_TOPICS_STATUS": names.status,
