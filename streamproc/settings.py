@@ -409,6 +409,11 @@ def cache_directory(settings: Settings, environment: Mapping[str, str] | None = 
     return (Path(caches) if caches else Path.home() / ".cache") / "streamproc"
 
 
+def deletions_group(settings: Settings) -> str:
+    """Return the group in which loaders share what is to be deleted; rows have one of their own."""
+    return f"{settings.loader.group}-deletions"
+
+
 def setting_names() -> Iterator[tuple[str, str]]:
     """Yield ``(section, setting)`` for every setting, in the order of declaration."""
     for section, section_field in Settings.model_fields.items():

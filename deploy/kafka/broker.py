@@ -21,6 +21,8 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,7 +31,7 @@ import click
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-__all__ = ["BrokerError", "KafkaBroker", "unavailable"]
+__all__ = ["BrokerError", "Door", "KafkaBroker", "unavailable"]
 
 HERE = Path(__file__).parent
 TARGET = HERE / "target"
@@ -67,6 +69,32 @@ log.cleaner.backoff.ms=250
 """
 
 
+SECURED = """\
+listeners=PLAINTEXT://127.0.0.1:{port},CLIENT://localhost:{door_port},CONTROLLER://127.0.0.1:{controller_port}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,CLIENT:{protocol}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+"""
+"""The plain listener, whose clients may do anything, stays: for who made the broker."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """A second listener, whose clients have to say who they are, and may do what ACLs allow.
+
+    Args:
+        protocol: ``SSL``, ``SASL_PLAINTEXT`` or ``SASL_SSL``.
+        properties: More lines of ``server.properties``, such as those of certificates.
+        users: Passwords by the names of SCRAM users, for both mechanisms.
+        system: System properties of the JVM, by name.
+    """
+
+    protocol: str
+    properties: str = ""
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    system: Mapping[str, str] = field(default_factory=dict)
+
+
 class BrokerError(Exception):
     """The broker cannot be started; the text is one line."""
 
@@ -92,19 +120,30 @@ class KafkaBroker:
         directory: Folder for the data, the configuration and ``broker.log``; kept. A temporary one,
             removed in the end, when None.
         port: Port to listen on; a free one when 0.
+        door: A second listener, with locks; None for none.
     """
 
-    def __init__(self, directory: Path | None = None, port: int = 0) -> None:
+    def __init__(
+        self, directory: Path | None = None, port: int = 0, door: Door | None = None
+    ) -> None:
         self._keep = directory is not None
         self._directory = directory or Path(tempfile.mkdtemp(prefix="kafka-"))
         self._port = port or _free_port()
         self._controller_port = _free_port()
+        self._door = door
+        self._door_port = _free_port() if door else 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
         """``host:port`` for clients; the same after a restart."""
         return f"127.0.0.1:{self._port}"
+
+    @property
+    def locked(self) -> str:
+        """``host:port`` of the door, by the name that certificates are for."""
+        assert self._door is not None
+        return f"localhost:{self._door_port}"
 
     @property
     def log_file(self) -> Path:
@@ -124,7 +163,7 @@ class KafkaBroker:
             self._format(properties)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [*_ending_with_parent(), *_command("kafka.Kafka", str(properties))],
+                [*_ending_with_parent(), *self._command("kafka.Kafka", str(properties))],
                 stdout=log,
                 stderr=log,
             )
@@ -172,16 +211,15 @@ class KafkaBroker:
     def _format(self, properties: Path) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         draft = properties.with_suffix(".draft")
-        draft.write_text(
-            PROPERTIES.format(
-                port=self._port,
-                controller_port=self._controller_port,
-                data=self._directory / "data",
-            ),
-            encoding="utf-8",
+        draft.write_text(self._properties(), encoding="utf-8")
+        users = self._door.users if self._door else {}
+        scram = (
+            f"--add-scram={mechanism}=[name={name},password={password}]"
+            for name, password in users.items()
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
         )
-        cluster = _cluster_id()
-        command = _command("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(draft))
+        what = ("format", "-t", _cluster_id(), "-c", str(draft), *scram)
+        command = _command("kafka.tools.StorageTool", *what)
         with self.log_file.open("ab") as log:
             done = subprocess.run(  # noqa: S603 - our own command
                 command, stdout=log, stderr=log, timeout=FORMAT_SECONDS, check=False
@@ -189,6 +227,20 @@ class KafkaBroker:
         if done.returncode:
             raise BrokerError(f"storage cannot be formatted; see {self.log_file}")
         draft.rename(properties)  # only now: its presence says that the storage is formatted
+
+    def _properties(self) -> str:
+        ports = {"port": self._port, "controller_port": self._controller_port}
+        written = PROPERTIES.format(**ports, data=self._directory / "data")
+        if self._door is None:
+            return written
+        told = SECURED.format(**ports, door_port=self._door_port, protocol=self._door.protocol)
+        # A property that is there twice has its last value.
+        return f"{written}{told}{self._door.properties}"
+
+    def _command(self, main: str, *arguments: str) -> list[str]:
+        java, *rest = _command(main, *arguments)
+        system = self._door.system if self._door else {}
+        return [java, *(f"-D{name}={value}" for name, value in system.items()), *rest]
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + READY_SECONDS

@@ -81,6 +81,9 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
     settings = settings_of(ctx).settings
     configure(settings.log)
     found = find_status(settings, CLOCK)
+    if not found.partitions:
+        told = f"there is no topic {settings.topics.load}, or brokers do not show it to us"
+        raise click.ClickException(told)
     if as_json:
         click.echo(json.dumps(_status_fields(found)))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,9 +12,7 @@ import click
 from streamproc.cli import settings_of
 
 if TYPE_CHECKING:
-    from confluent_kafka.admin import AdminClient
-
-    from streamproc.kafka.topics import Change, Found
+    from streamproc.kafka.topics import Change, Found, TopicAdmin
     from streamproc.settings import Settings
 
 DONE = {"create": "created", "grow": "grown", "alter": "altered", "refuse": "refused", "none": ""}
@@ -50,7 +48,7 @@ def apply(ctx: click.Context, *, dry_run: bool, grow: bool, as_json: bool) -> No
     settings = settings_of(ctx).settings
     asked = wanted(settings)
 
-    def run(admin: AdminClient) -> list[Change]:
+    def run(admin: TopicAdmin) -> list[Change]:
         there = survey(admin, [topic.name for topic in asked])
         changes = compare(asked, there, grow=grow)
         if not dry_run:
@@ -100,6 +98,53 @@ def show(ctx: click.Context, *, as_json: bool) -> None:
     )
 
 
+@topics.command()
+@click.option("--role", "roles", multiple=True, help="Only of this role; again for more.")
+@click.option(
+    "--principal",
+    "given",
+    multiple=True,
+    metavar="ROLE=PRINCIPAL",
+    help="Who has a role, such as loader=User:warehouse; else User:streamproc-ROLE.",
+)
+@click.option("--apply", "carry_out", is_flag=True, help="Have the brokers allow it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+@click.pass_context
+def acls(
+    ctx: click.Context,
+    *,
+    roles: tuple[str, ...],
+    given: tuple[str, ...],
+    carry_out: bool,
+    as_json: bool,
+) -> None:
+    """Print what each role has to be allowed in the cluster, and no more; --apply allows it.
+
+    What else the brokers allow is left as it is. Whoever applies needs ALTER on the cluster.
+    """
+    from streamproc.kafka.acls import ROLES, allow, grants
+
+    settings = settings_of(ctx).settings
+    principals = {role: f"User:streamproc-{role}" for role in ROLES} | _principals(given, ROLES)
+    for role in roles:
+        _known(role, ROLES, "--role")
+    asked = [each for each in grants(settings) if not roles or each.role in roles]
+    rows = [
+        {
+            "role": each.role,
+            "principal": principals[each.role],
+            "resource": each.kind,
+            "name": each.name,
+            "operations": ", ".join(each.operations),
+        }
+        for each in asked
+    ]
+    if carry_out:
+        number = _with_brokers(settings, lambda admin: allow(admin, asked, principals))
+        click.echo(f"streamproc: {number} ACLs are in force", err=True)
+    _print(rows, as_json=as_json, what="acls")
+
+
 def _shape(found: Found | None) -> dict[str, Any]:
     if found is None:
         names = ("partitions", "replication", "retention_hours", "cleanup", "records")
@@ -116,7 +161,7 @@ def _shape(found: Found | None) -> dict[str, Any]:
     }
 
 
-def _with_brokers(settings: Settings, run: Callable[[AdminClient], Any]) -> Any:
+def _with_brokers(settings: Settings, run: Callable[[TopicAdmin], Any]) -> Any:
     """Return what ``run`` returns; brokers that stay away end the command with a line and 1."""
     from streamproc.errors import RetryableError
     from streamproc.kafka.topics import admin_client, patiently
@@ -131,9 +176,9 @@ def _with_brokers(settings: Settings, run: Callable[[AdminClient], Any]) -> Any:
         raise click.ClickException(f"{brokers}: {error}") from None
 
 
-def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print(rows: list[dict[str, Any]], *, as_json: bool, what: str = "topics") -> None:
     if as_json:
-        click.echo(json.dumps({"topics": rows}, indent=2))
+        click.echo(json.dumps({what: rows}, indent=2))
         return
     from rich.console import Console
     from rich.table import Table
@@ -147,3 +192,22 @@ def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         ]
         table.add_row(*cells)
     Console(width=None if Console().is_terminal else 200).print(table)
+
+
+def _principals(given: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for each in given:
+        role, equals, principal = each.partition("=")
+        _known(role, known, "--principal")
+        kind, colon, name = principal.partition(":")
+        if not (equals and kind and colon and name):
+            told = f"expected ROLE=TYPE:NAME, such as {role}=User:{role}"
+            raise click.BadParameter(told, param_hint="--principal")
+        found[role] = principal
+    return found
+
+
+def _known(role: str, known: Iterable[str], option: str) -> None:
+    if role not in known:
+        told = f"no such role: {role}; there are {', '.join(known)}"
+        raise click.BadParameter(told, param_hint=option)

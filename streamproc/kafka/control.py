@@ -28,7 +28,7 @@ from confluent_kafka import (
 
 from streamproc.errors import RetryableError, place_of
 from streamproc.events import Micros
-from streamproc.kafka.clients import client_config
+from streamproc.kafka.clients import LONE_GROUP, client_config
 from streamproc.settings import KafkaSettings
 
 __all__ = [
@@ -298,7 +298,7 @@ def why_unknown(topic: str, what: str, cause: KafkaError | None) -> str:
 def lone_consumer(kafka: KafkaSettings, role: str) -> Consumer:
     """Return a consumer that joins no group, commits nothing, and reads what everybody can see."""
     config: dict[str, Any] = client_config(kafka, role) | {
-        "group.id": "streamproc-log",  # asked for by librdkafka
+        "group.id": LONE_GROUP,
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "auto.offset.reset": "earliest",

@@ -20,7 +20,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streamproc.deadletters.inventory import Position, Replay
 from streamproc.errors import RetryableError
-from streamproc.events import Micros, Origin
+from streamproc.events import Headers, Micros, Origin
 from streamproc.kafka.dead_letters import encode_replay
 from streamproc.kafka.producer import REFUSED, producer_config
 from streamproc.settings import KafkaSettings
@@ -35,6 +35,7 @@ ATTEMPT: Final = "streamproc-attempt"
 """Header: how often it has been sent again by now."""
 REPAIRED: Final = "streamproc-repaired"
 """Header of one that was repaired: fingerprint of the repairs."""
+OURS: Final = frozenset({REPLAYED, ATTEMPT, REPAIRED})
 MARK_KEY: Final = b"replay"
 
 TRANSACTION_SECONDS: Final = 15.0
@@ -51,6 +52,7 @@ class Again(NamedTuple):
         to: Topic and partition that it came from, where it goes again; the offset is the old one.
         key: As it was.
         value: As it was, or repaired.
+        headers: As they were.
         timestamp: What the record is said to be of.
         attempt: How often it will have been sent again.
         repair: Fingerprint of the repairs; None where it is as it was.
@@ -60,6 +62,7 @@ class Again(NamedTuple):
     to: Origin
     key: bytes | None
     value: bytes | None
+    headers: Headers
     timestamp: Micros
     attempt: int
     repair: str | None = None
@@ -213,9 +216,11 @@ class _Outcome:
 
 
 def _headers(each: Again) -> list[tuple[str, str | bytes | None]]:
-    headers: list[tuple[str, str | bytes | None]]
-    headers = [(REPLAYED, str(each.letter)), (ATTEMPT, str(each.attempt))]
-    return headers if each.repair is None else [*headers, (REPAIRED, each.repair)]
+    ours: list[tuple[str, str | bytes | None]]
+    ours = [(REPLAYED, str(each.letter)), (ATTEMPT, str(each.attempt))]
+    if each.repair is not None:
+        ours.append((REPAIRED, each.repair))
+    return [*(kept for kept in each.headers if kept[0] not in OURS), *ours]
 
 
 def _flush(producer: Producer) -> None:

@@ -19,7 +19,7 @@ from confluent_kafka import (
 
 from streamproc.errors import RetryableError
 from streamproc.events import Micros, Record
-from streamproc.kafka.clients import client_config
+from streamproc.kafka.clients import LONE_GROUP, client_config
 from streamproc.kafka.reader import to_record
 from streamproc.settings import KafkaSettings
 
@@ -83,7 +83,7 @@ class RangeReader:
         self._consumer = Consumer(
             client_config(kafka, "reprocess")
             | {
-                "group.id": "streamproc-reprocess",  # asked for by librdkafka
+                "group.id": LONE_GROUP,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
@@ -141,12 +141,12 @@ class RangeReader:
         )
 
     def _taken(self, message: Message) -> Record | None:
-        partition, offset = message.partition(), message.offset()
+        partition, offset, error = message.partition(), message.offset(), message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            raise RetryableError(f"{self._topic} cannot be read: {error.name()}")
         assert partition is not None
         assert offset is not None
-        if (error := message.error()) is not None:
-            if error.code() != KafkaError._PARTITION_EOF:
-                raise RetryableError(f"{self._topic} cannot be read: {error.name()}")
+        if error is not None:
             self._finish(partition)
             return None
         return to_record(message) if self._wants(partition, offset) else None

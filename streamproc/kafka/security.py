@@ -88,7 +88,7 @@ def _problems(kafka: KafkaSettings, given: dict[str, Any]) -> list[Problem]:
     return told + [
         _problem(name, f"there is no file {value}")
         for name, value in given.items()
-        if isinstance(value, Path) and not value.is_file()
+        if name in useful and isinstance(value, Path) and not value.is_file()
     ]
 
 

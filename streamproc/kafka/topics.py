@@ -23,15 +23,16 @@ from confluent_kafka.admin import (
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from streamproc.errors import ConfigError, Problem, RetryableError
-from streamproc.kafka.clients import client_config
+from streamproc.kafka.clients import Doorkeeper, client_config
 from streamproc.kafka.control import RECORD_BYTES
-from streamproc.settings import Settings
+from streamproc.settings import KafkaSettings, Settings
 
 __all__ = [
     "COMPACTION_HOURS",
     "Change",
     "Found",
     "Topic",
+    "TopicAdmin",
     "admin_client",
     "carry_out",
     "compare",
@@ -116,6 +117,30 @@ class Change(NamedTuple):
     action: Action
     detail: str
     config: Mapping[str, str] = {}
+
+
+class TopicAdmin(AdminClient):
+    """A client for topics, whose errors say why brokers do not let it in."""
+
+    def __init__(self, kafka: KafkaSettings, role: str) -> None:
+        """Connect when it is first used."""
+        self._doorkeeper = Doorkeeper()
+        config = client_config(kafka, role) | {"error_cb": self._doorkeeper, "log_level": 0}
+        # Whoever asks is told by an exception; the client's own lines would say the same again.
+        del config["logger"]
+        super().__init__(config)
+
+    def asked(self, ask: Callable[[], Any]) -> Any:
+        """Return what ``ask``, which asks this client, returns.
+
+        Raises:
+            RetryableError: There was no answer, or a refusal; the text says which.
+        """
+        try:
+            return ask()
+        except KafkaException as error:
+            self.poll(0)  # callbacks wait for it
+            raise RetryableError(self._doorkeeper.why(error.args[0])) from None
 
 
 def wanted(settings: Settings) -> tuple[Topic, ...]:
@@ -203,13 +228,13 @@ def compare(topics: Iterable[Topic], found: Mapping[str, Found], *, grow: bool) 
     return changes
 
 
-def survey(admin: AdminClient, names: Sequence[str]) -> dict[str, Found]:
+def survey(admin: TopicAdmin, names: Sequence[str]) -> dict[str, Found]:
     """Return those topics of ``names`` that the brokers have, by name.
 
     Raises:
         RetryableError: The brokers cannot be reached.
     """
-    cluster = _asked(lambda: admin.list_topics(timeout=ASK_SECONDS))
+    cluster = admin.asked(lambda: admin.list_topics(timeout=ASK_SECONDS))
     there = [name for name in names if name in cluster.topics]
     embedded = _embedded(cluster)
     return {
@@ -224,7 +249,7 @@ def survey(admin: AdminClient, names: Sequence[str]) -> dict[str, Found]:
     }
 
 
-def carry_out(admin: AdminClient, changes: Iterable[Change]) -> None:
+def carry_out(admin: TopicAdmin, changes: Iterable[Change]) -> None:
     """Make the changes that are not refused.
 
     Raises:
@@ -232,7 +257,7 @@ def carry_out(admin: AdminClient, changes: Iterable[Change]) -> None:
         RetryableError: The brokers cannot be reached, or refuse; the text says which change.
     """
     due = [change for change in changes if change.action in CARRY_OUT]
-    if due and _embedded(_asked(lambda: admin.list_topics(timeout=ASK_SECONDS))):
+    if due and _embedded(admin.asked(lambda: admin.list_topics(timeout=ASK_SECONDS))):
         told = "the embedded broker makes topics by itself, on first use; nothing can be applied"
         raise ConfigError(Problem("settings", "kafka.brokers", told))
     for change in due:
@@ -244,24 +269,27 @@ def carry_out(admin: AdminClient, changes: Iterable[Change]) -> None:
 
 
 def wait_for_topics(settings: Settings) -> None:
-    """Return when the brokers can be reached and have every topic; says what it waits for.
+    """Return when the brokers can be reached and have a worker's topics; says what it waits for.
 
     The topics of rules and status count where the rules come from there.
     """
-    apart = {settings.topics.rules, settings.topics.status}
-    left_out = set() if settings.rules.follow == "topic" else apart
+    left_out = {settings.topics.deletions}  # the loader's
+    if settings.rules.follow != "topic":
+        left_out |= {settings.topics.rules, settings.topics.status}
     names = [topic.name for topic in wanted(settings) if topic.name not in left_out]
     admin = admin_client(settings, "topics")
     pauses = list(PAUSES_SECONDS)
     while True:
         try:
-            there = _asked(lambda: admin.list_topics(timeout=ASK_SECONDS)).topics
+            there = admin.asked(lambda: admin.list_topics(timeout=ASK_SECONDS)).topics
         except RetryableError as error:
-            log.warning("brokers cannot be reached, trying again", cause=str(error))
+            log.warning("topics cannot be asked for, trying again", cause=str(error))
         else:
             if not (missing := [name for name in names if name not in there]):
                 return
-            log.warning("topics are missing, waiting for `streamproc topics apply`", topics=missing)
+            # A broker with ACLs shows nobody what they may not describe.
+            told = "topics are missing, or not allowed, waiting for `streamproc topics apply`"
+            log.warning(told, topics=missing)
         time.sleep(pauses.pop(0) if len(pauses) > 1 else pauses[0])
 
 
@@ -285,12 +313,9 @@ def patiently(ask: Callable[[], Any], tell: Callable[[str], None]) -> Any:
     return ask()
 
 
-def admin_client(settings: Settings, role: str) -> AdminClient:
+def admin_client(settings: Settings, role: str) -> TopicAdmin:
     """Return a client for topics; connects when it is first used."""
-    config = client_config(settings.kafka, role)
-    # Whoever asks is told by an exception; the client's own lines would say the same again.
-    del config["error_cb"], config["logger"]
-    return AdminClient({**config, "log_level": 0})
+    return TopicAdmin(settings.kafka, role)
 
 
 def _kept(hours: int, message_bytes: int, compression: str) -> dict[str, str]:
@@ -325,48 +350,41 @@ def _differences(topic: Topic, there: Found, *, grow: bool) -> list[Change]:
     return changes
 
 
-def _asked(ask: Callable[[], Any]) -> Any:
-    try:
-        return ask()
-    except KafkaException as error:
-        raise RetryableError(f"brokers cannot be reached ({error.args[0].name()})") from None
-
-
 def _embedded(cluster: Any) -> bool:
     return str(cluster.cluster_id).startswith(MOCK_CLUSTER)
 
 
-def _config(admin: AdminClient, name: str) -> dict[str, str]:
+def _config(admin: TopicAdmin, name: str) -> dict[str, str]:
     resource = ConfigResource(ResourceType.TOPIC, name)
-    found = _asked(lambda: admin.describe_configs([resource])[resource].result(ASK_SECONDS))
+    found = admin.asked(lambda: admin.describe_configs([resource])[resource].result(ASK_SECONDS))
     return {key: entry.value for key, entry in found.items()}
 
 
-def _records(admin: AdminClient, name: str, partitions: Iterable[int]) -> int:
+def _records(admin: TopicAdmin, name: str, partitions: Iterable[int]) -> int:
     places = [TopicPartition(name, number) for number in partitions]
 
     def total(spec: OffsetSpec) -> int:
         asked = admin.list_offsets(dict.fromkeys(places, spec))
         return sum(future.result(ASK_SECONDS).offset for future in asked.values())
 
-    low = _asked(lambda: total(OffsetSpec.earliest()))
-    high = _asked(lambda: total(OffsetSpec.latest()))
+    low = admin.asked(lambda: total(OffsetSpec.earliest()))
+    high = admin.asked(lambda: total(OffsetSpec.latest()))
     return int(high - low)
 
 
-def _create(admin: AdminClient, change: Change) -> None:
+def _create(admin: TopicAdmin, change: Change) -> None:
     topic = change.topic
     new = NewTopic(topic.name, topic.partitions, topic.replication, config=dict(topic.config))
     admin.create_topics([new])[topic.name].result(CHANGE_SECONDS)
 
 
-def _grow(admin: AdminClient, change: Change) -> None:
+def _grow(admin: TopicAdmin, change: Change) -> None:
     topic = change.topic
     more = NewPartitions(topic.name, topic.partitions)
     admin.create_partitions([more])[topic.name].result(CHANGE_SECONDS)
 
 
-def _alter(admin: AdminClient, change: Change) -> None:
+def _alter(admin: TopicAdmin, change: Change) -> None:
     entries = [
         ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
         for key, value in change.config.items()
@@ -375,7 +393,7 @@ def _alter(admin: AdminClient, change: Change) -> None:
     admin.incremental_alter_configs([resource])[resource].result(CHANGE_SECONDS)
 
 
-CARRY_OUT: dict[Action, Callable[[AdminClient, Change], None]] = {
+CARRY_OUT: dict[Action, Callable[[TopicAdmin, Change], None]] = {
     "create": _create,
     "grow": _grow,
     "alter": _alter,

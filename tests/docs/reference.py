@@ -20,6 +20,7 @@ from redaction import RING
 from streamproc.deadletters.causes import CAUSES
 from streamproc.events import Subject
 from streamproc.identity.sources import AllowedAttribute, Export, Source, SourceObject
+from streamproc.kafka.acls import ROLES, grants
 from streamproc.redact import Tokens
 from streamproc.redact.operators import rewritten
 from streamproc.rules import Action, parse_ruleset
@@ -140,7 +141,22 @@ def causes_reference() -> str:
     return "\n".join([*heading, *lines]) + "\n"
 
 
+def roles_reference() -> str:
+    """Return what each role is for, and what ACLs have to allow it."""
+    lines = []
+    for role, purpose in ROLES.items():
+        allowed = (
+            f"`{each.name}` {', '.join(each.operations)}"
+            for each in grants(Settings())
+            if each.role == role
+        )
+        lines.append(f"| {role} | {purpose} | {'; '.join(allowed)} |")
+    heading = ["| role | who it is | what ACLs have to allow |", "| --- | --- | --- |"]
+    return "\n".join([*heading, *lines]) + "\n"
+
+
 PARTS = {
+    "roles": roles_reference,
     "causes": causes_reference,
     "sources": sources_reference,
     "kinds": kinds_reference,

@@ -145,7 +145,7 @@ def test_waiting_for_topics_ends_when_the_last_is_there(broker: Broker) -> None:
     names = broker.names()
     settings = Settings(kafka=KafkaSettings(brokers=broker.bootstrap), topics=names)
     waiting = threading.Thread(target=wait_for_topics, args=[settings], daemon=True)
-    for name in (names.raw, names.load, names.dead, names.attributes, names.deletions):
+    for name in (names.raw, names.load, names.dead, names.attributes, names.suppressed):
         broker.create(name)
 
     waiting.start()

@@ -27,7 +27,7 @@ from confluent_kafka import (
 
 from streamproc.errors import RetryableError, place_of
 from streamproc.events import Micros
-from streamproc.kafka.clients import client_config
+from streamproc.kafka.clients import LONE_GROUP, client_config
 from streamproc.kafka.identity.state import Found, IdentityState, Place
 from streamproc.settings import KafkaSettings
 
@@ -78,7 +78,7 @@ class IdentityReader(threading.Thread):
         self._consumer = Consumer(
             client_config(kafka, "identity")
             | {
-                "group.id": "streamproc-identity",  # asked for by librdkafka; nothing is committed
+                "group.id": LONE_GROUP,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 # Where compaction or deletion took what lies before, there is nothing to miss.
@@ -211,18 +211,18 @@ class IdentityReader(threading.Thread):
     def _record(self, message: Message) -> Found | None:
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            # About a topic, or about none: what ACLs do not allow, for one.
+            log.warning("identity topic cannot be read", topic=topic, code=error.name())
+            return None
         assert topic is not None
         assert partition is not None
+        assert offset is not None
         place = Place(topic, partition)
         if error is not None:
-            if error.code() == KafkaError._PARTITION_EOF:
-                assert offset is not None
-                self._move(place, offset)
-                self._at_end.add(place)
-            else:
-                log.warning("identity topic cannot be read", topic=topic, code=error.name())
+            self._move(place, offset)
+            self._at_end.add(place)
             return None
-        assert offset is not None
         self._move(place, offset + 1)
         self._at_end.discard(place)
         return Found(place, offset, message.key(), message.value())

@@ -28,7 +28,7 @@ from streamproc.deadletters import sealer
 from streamproc.errors import RetryableError
 from streamproc.events import Micros
 from streamproc.kafka.registry import RowDecoder
-from streamproc.settings import Settings
+from streamproc.settings import Settings, deletions_group
 from streamproc.warehouse.loading.beside import Beside
 from streamproc.warehouse.loading.dead import DeadLetterProducer
 from streamproc.warehouse.loading.desk import Desk
@@ -296,7 +296,7 @@ def _spool(settings: Settings) -> Iterator[Spool]:
 @contextmanager
 def _sources(settings: Settings, *, group: str | None) -> Iterator[Sequence[Source]]:
     topics = settings.topics
-    groups = {topics.load: group, topics.deletions: group and f"{group}-deletions"}
+    groups = {topics.load: group, topics.deletions: group and deletions_group(settings)}
     with ExitStack() as stack:
         sources: list[Source] = []
         for topic, its_group in groups.items():

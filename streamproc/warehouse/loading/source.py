@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from streamproc.decode.times import MAX_MICROS, MIN_MICROS
 from streamproc.errors import RetryableError
 from streamproc.events import Micros, Origin, Record
-from streamproc.kafka.clients import client_config
+from streamproc.kafka.clients import LONE_GROUP, client_config
 from streamproc.kafka.topic_ids import TopicIds, TopicWatch
 from streamproc.settings import Settings
 from streamproc.warehouse.loading.start import first_positions, partitions_of
@@ -42,7 +42,6 @@ log = structlog.get_logger()
 FETCH_AHEAD_KB: Final = 16_384
 """What librdkafka fetches ahead; 64 MB by default, for each of the two members."""
 ASK_SECONDS: Final = 10.0
-LONE: Final = "streamproc-looks"
 
 
 class Fetched(NamedTuple):
@@ -298,7 +297,7 @@ class KafkaSource:
 def consumer_config(settings: Settings, group: str | None) -> dict[str, object]:
     """Return librdkafka's configuration for a member of ``group`` that is told where to begin."""
     config: dict[str, object] = client_config(settings.kafka, "loader") | {
-        "group.id": group or LONE,  # librdkafka wants one; nothing is committed
+        "group.id": group or LONE_GROUP,
         "session.timeout.ms": int(settings.kafka.session_timeout_seconds * 1_000),
         "partition.assignment.strategy": "cooperative-sticky",
         "enable.auto.commit": False,

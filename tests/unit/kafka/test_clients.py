@@ -67,7 +67,10 @@ def test_another_line_is_told_at_once() -> None:
 
     lines = told(watch, GONE, REFUSED)
 
-    assert [line.get("code") for line in lines] == [None, "_AUTHENTICATION"]
+    assert [line["event"] for line in lines] == [
+        "brokers cannot be reached, trying again",
+        "brokers refuse the log-in; see kafka.sasl_… or the certificate",
+    ]
 
 
 @pytest.mark.usefixtures("clock")
