@@ -40,7 +40,12 @@ from streamproc.rules import Encrypt, Ruleset, load_ruleset
 from streamproc.settings import Settings, cache_directory, variable_name
 from streamproc.shipped import shipped
 from streamproc.subject_keys import SubjectKeyFile
-from streamproc.tracking import TrackingPlan, load_tracking_plan, with_annotated
+from streamproc.tracking import (
+    TrackingPlan,
+    load_annotated_events,
+    load_tracking_plan,
+    with_annotated,
+)
 from streamproc.transform import Code, Phase, Transformer, load_code
 from streamproc.transform import Limits as TransformLimits
 
@@ -274,6 +279,7 @@ class Assembly:
         self._seal = sealer(public_key) if public_key is not None else None
         self._plan = load_plan(settings)
         self.formats = load_formats(settings)
+        self._annotated = load_annotated_events(self.formats.files)
         identity = load_identity_config(settings)
         self._naming = naming_of(identity)
         self._enricher = Enricher(identity.enrichments) if identity.enrichments else None
@@ -321,6 +327,7 @@ class Assembly:
         )
         if self._plan is not None:
             ruleset = with_annotated(ruleset, self._plan.annotated)
+        ruleset = with_annotated(ruleset, self._annotated)
         memo = Memo(settings.worker.memo_entries)
         return Parts(
             limits=make_limits(settings),

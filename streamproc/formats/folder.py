@@ -103,6 +103,8 @@ def load_schema_file(file: Path) -> SchemaFile:
         raise ConfigError(Problem(str(file), "", "is not UTF-8 text")) from None
     except UnusableSchemaError as error:
         raise ConfigError(Problem(str(file), "", f"is no Avro schema: {error}")) from None
+    if schema is not None and not schema.name:
+        raise ConfigError(Problem(str(file), "", "expected a record, not a union"))
     return SchemaFile(file, declared, schema)
 
 

@@ -44,11 +44,17 @@ def schema_ids(values: Iterable[bytes | None]) -> set[int]:
 
 
 class Formats:
-    """What framed records are read with. For several threads."""
+    """What framed records are read with. For several threads.
+
+    Attributes:
+        fingerprint: Of the schemas that events are wanted in; empty without any.
+        files: Where those are.
+    """
 
     def __init__(self, folder: SchemaFolder, limits: Limits, *, registry: bool) -> None:
         """Know the schemas of ``folder``; ``registry`` says whether there is one to ask."""
         self.fingerprint = folder.fingerprint
+        self.files = [each.file for each in folder.files]
         self._folder = folder
         self._limits = limits
         self._registry = registry

@@ -24,7 +24,8 @@ places and codes only, never a value.
 
 What a schema says of personal data in an event, with ``x-pii``, becomes rules after those of the
 ruleset (:mod:`.annotations`). An Avro schema ``*.avsc`` in the place of a JSON Schema, or beside
-it, is read for that alone: events are not held against it.
+it, is read for that alone: events are not held against it. So are schemas of whole events, those
+that raw events are wanted in (:func:`load_annotated_events`).
 
 Imports ``events``, ``errors``, ``rules``, pydantic and jsonschema-rs. It reads files when asked to;
 nothing else here does I/O.
@@ -33,7 +34,7 @@ nothing else here does I/O.
 from streamproc.tracking.annotations import with_annotated
 from streamproc.tracking.check import TrackingPlan, check, differences
 from streamproc.tracking.language import Action, Code
-from streamproc.tracking.load import load_tracking_plan
+from streamproc.tracking.load import load_annotated_events, load_tracking_plan
 
 __all__ = [
     "Action",
@@ -41,6 +42,7 @@ __all__ = [
     "TrackingPlan",
     "check",
     "differences",
+    "load_annotated_events",
     "load_tracking_plan",
     "with_annotated",
 ]

@@ -89,16 +89,16 @@ class Found(NamedTuple):
 
 
 class Annotated(NamedTuple):
-    """A field of planned events that holds personal data.
+    """A field of events that holds personal data.
 
     Attributes:
-        type: The events' type.
+        type: The events' type; None for all, the schema then being of whole events.
         name: Their name; None for all of the type.
         steps: The field, as :class:`Found` has it.
         annotation: What it holds.
     """
 
-    type: EventType
+    type: EventType | None
     name: str | None
     steps: tuple[str, ...]
     annotation: Annotation
@@ -129,12 +129,13 @@ def _operator(ruleset: Ruleset, annotation: Annotation) -> Operator:
 
 
 def _rule(field: Annotated, operator: Operator) -> Rule:
-    part = PARTS[field.type]
-    places = [(part,), *([IDENTIFY_TOO] if field.type == "identify" else [])]
+    places: list[tuple[str, ...]] = [()] if field.type is None else [(PARTS[field.type],)]
+    if field.type == "identify":
+        places.append(IDENTIFY_TOO)
     return Rule(
         name=_name(field),
         fields=tuple(FieldPath((*map(letters_of, place), *field.steps)) for place in places),
-        types=frozenset({field.type}),
+        types=None if field.type is None else frozenset({field.type}),
         events=None if field.name is None else (_literal(field.name),),
         entity=field.annotation.entity,
         operator=operator,
@@ -143,7 +144,7 @@ def _rule(field: Annotated, operator: Operator) -> Rule:
 
 def _name(field: Annotated) -> str:
     """Return a name that rules can have, and that is one of a kind."""
-    words = "-".join((field.name or field.type, *field.steps)).casefold()
+    words = "-".join((field.name or field.type or "event", *field.steps)).casefold()
     digest = hashlib.sha256(repr(field[:3]).encode()).hexdigest()[:8]
     return f"{KEYWORD}-{re.sub('[^a-z0-9-]+', '_', words)[:40]}-{digest}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -27,7 +27,7 @@ from streamproc.tracking.annotations import (
 from streamproc.tracking.check import NAME_FIELDS, PARTS, PlannedEvent, TrackingPlan
 from streamproc.tracking.language import AllResponses, PlanFile, Responses
 
-__all__ = ["load_tracking_plan"]
+__all__ = ["load_annotated_events", "load_tracking_plan"]
 
 PLAN: Final = "plan.yaml"
 BESIDE: Final = frozenset({PLAN, "README.md"})
@@ -100,6 +100,24 @@ def load_tracking_plan(folder: Path) -> TrackingPlan:
     )
 
 
+def load_annotated_events(files: Iterable[Path]) -> tuple[Annotated, ...]:
+    """Return the fields that schemas of whole events say hold personal data, Avro's or JSON's.
+
+    Raises:
+        ConfigError: With every annotation that is none.
+    """
+    problems: list[Problem] = []
+    found: dict[tuple[str, ...], Annotated] = {}
+    for file in files:
+        text = read_text(file)
+        written = Written("event", file, text, _json_object(text, str(file)))
+        for steps, annotation in _annotations(written, problems):
+            found[steps] = Annotated(None, None, steps, annotation)
+    if problems:
+        raise ConfigError(*problems)
+    return tuple(found.values())
+
+
 # -- plan.yaml ------------------------------------------------------------------------------------
 
 
@@ -145,19 +163,25 @@ def _annotated(
             told = f"expected {each.key}.json beside it, or a title: the event's name"
             problems.append(Problem(str(each.file), "title", told))
             continue
-        annotations = list((in_avro if avro else in_json_schema)(each.schema))
-        problems += (
-            _document(each).problem(place, OUT_OF_REACH)
-            for place in out_of_reach(each.schema, annotations)
-        )
-        for found in annotations:
-            try:
-                annotation = read_annotation(found.written)
-            except PlanError as error:
-                problems += _wrong_annotation(each, found, error)
-            else:
-                field = Annotated(each.type, name, found.steps, annotation)
-                yield (each.type, str(name), *found.steps), field
+        for steps, annotation in _annotations(each, problems):
+            yield (each.type, str(name), *steps), Annotated(each.type, name, steps, annotation)
+
+
+def _annotations(
+    written: Written, problems: list[Problem]
+) -> Iterator[tuple[tuple[str, ...], Annotation]]:
+    """Yield what a schema says of its fields."""
+    avro = written.file.suffix == ".avsc"
+    annotations = list((in_avro if avro else in_json_schema)(written.schema))
+    problems += (
+        _document(written).problem(place, OUT_OF_REACH)
+        for place in out_of_reach(written.schema, annotations)
+    )
+    for found in annotations:
+        try:
+            yield found.steps, read_annotation(found.written)
+        except PlanError as error:
+            problems += _wrong_annotation(written, found, error)
 
 
 def _wrong_annotation(written: Written, found: Found, error: PlanError) -> Iterator[Problem]:

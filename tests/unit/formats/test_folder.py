@@ -47,15 +47,17 @@ def test_every_problem_of_every_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "d.avsc").write_text('"string"')
     (tmp_path / "e.avsc").write_bytes(b"\xff")
     (tmp_path / "f.txt").write_text("")
+    (tmp_path / "g.avsc").write_text(json.dumps([EVENT]))
 
     with pytest.raises(ConfigError) as refused:
         load_schema_folder(tmp_path)
 
     told = {Path(each.source).name: each.message for each in refused.value.problems}
-    assert sorted(told) == ["b.avsc", "c.avsc", "d.avsc", "e.avsc", "f.txt"]
+    assert sorted(told) == ["b.avsc", "c.avsc", "d.avsc", "e.avsc", "f.txt", "g.avsc"]
     assert "another schema of example.Event" in told["b.avsc"]
     assert "is no Avro schema" in told["c.avsc"]
     assert "events are objects" in told["d.avsc"]
+    assert "not a union" in told["g.avsc"]
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:

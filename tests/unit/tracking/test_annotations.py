@@ -7,7 +7,12 @@ import pytest
 from streamproc.errors import ConfigError
 from streamproc.events import Event, EventType, Micros, Origin, RawBody, Times
 from streamproc.rules import Drop, Hash, Plan, Redact, Rule, Ruleset, Scope, parse_ruleset
-from streamproc.tracking import TrackingPlan, load_tracking_plan, with_annotated
+from streamproc.tracking import (
+    TrackingPlan,
+    load_annotated_events,
+    load_tracking_plan,
+    with_annotated,
+)
 
 RULES = """
 version: 1
@@ -226,3 +231,31 @@ def test_an_annotation_changes_the_fingerprint_of_the_plan(tmp_path: Path) -> No
     before = plan(tmp_path, track__ordered=ordered({"mail": {}}))
     after = plan(tmp_path, track__ordered=ordered({"mail": {"x-pii": "EMAIL_ADDRESS"}}))
     assert before.fingerprint != after.fingerprint
+
+
+def test_schemas_of_whole_events_are_read_from_their_root_for_all_events(tmp_path: Path) -> None:
+    card = {"name": "card", "type": "string", "x-pii": "CREDIT_CARD"}
+    properties = {"type": "record", "name": "P", "fields": [card]}
+    schema = {
+        "type": "record",
+        "name": "Event",
+        "fields": [{"name": "properties", "type": properties}],
+    }
+    file = tmp_path / "event.avsc"
+    file.write_text(json.dumps(schema))
+
+    ruleset = with_annotated(parse_ruleset(RULES, "r"), load_annotated_events([file]))
+
+    (rule,) = ruleset.rules[-1:]
+    assert (rule.types, rule.events, rule.entity) == (None, None, "CREDIT_CARD")
+    assert decided(ruleset, "properties.card") == ("CREDIT_CARD", "redact")
+
+
+def test_an_annotation_of_a_whole_event_that_is_none_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "event.avsc"
+    field = {"name": "card", "type": "string", "x-pii": {"entity": "not an entity"}}
+    file.write_text(json.dumps({"type": "record", "name": "Event", "fields": [field]}))
+    with pytest.raises(ConfigError) as caught:
+        load_annotated_events([file])
+    (told,) = caught.value.problems
+    assert (told.source, told.path) == (str(file), "fields[0].x-pii.entity")
