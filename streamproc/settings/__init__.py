@@ -1,0 +1,65 @@
+"""The settings, and the only reader of the environment.
+
+Settings come from three places, the later winning: the defaults (``sections``),
+``streamproc.toml``, and variables named ``STREAMPROC_<SECTION>_<SETTING>`` (``reading``). A key or
+variable that names no setting is an error, so that a misspelt one cannot be silently ignored. An
+edge: the core is told what it needs.
+"""
+
+from streamproc.settings.reading import (
+    ENV_PREFIX,
+    Effective,
+    cache_directory,
+    load_settings,
+    setting_names,
+    variable_name,
+)
+from streamproc.settings.sections import (
+    AuditSettings,
+    DeadLetterSettings,
+    DetectSettings,
+    FormatSettings,
+    IdentitySettings,
+    KafkaSettings,
+    KeySettings,
+    LimitSettings,
+    LoaderSettings,
+    LogSettings,
+    RegistrySettings,
+    RulesSettings,
+    Settings,
+    SnowflakeSettings,
+    TopicSettings,
+    TrackingPlanSettings,
+    TransformSettings,
+    WorkerSettings,
+    deletions_group,
+)
+
+__all__ = [
+    "ENV_PREFIX",
+    "AuditSettings",
+    "DeadLetterSettings",
+    "DetectSettings",
+    "Effective",
+    "FormatSettings",
+    "IdentitySettings",
+    "KafkaSettings",
+    "KeySettings",
+    "LimitSettings",
+    "LoaderSettings",
+    "LogSettings",
+    "RegistrySettings",
+    "RulesSettings",
+    "Settings",
+    "SnowflakeSettings",
+    "TopicSettings",
+    "TrackingPlanSettings",
+    "TransformSettings",
+    "WorkerSettings",
+    "cache_directory",
+    "deletions_group",
+    "load_settings",
+    "setting_names",
+    "variable_name",
+]
