@@ -26,6 +26,7 @@ __all__ = [
     "Event",
     "EventType",
     "Finding",
+    "Headers",
     "Identity",
     "Json",
     "Link",
@@ -77,6 +78,10 @@ class Origin(NamedTuple):
     offset: int
 
 
+Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
+"""A record's headers, in order; a name may come twice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One record of the raw topic, as Kafka gave it."""
@@ -85,6 +90,7 @@ class Record:
     key: bytes | None = field(repr=False)
     value: bytes | None = field(repr=False)
     timestamp: Micros
+    headers: Headers = field(default=(), repr=False)
 
 
 class Times(NamedTuple):

@@ -169,6 +169,7 @@ def _again(original: Original, plan: Replays, done: Replayed) -> Again | None:
         original.record.origin,
         original.record.key,
         mended.value,
+        original.record.headers,
         timestamp,
         original.entry.attempts + 1,
         mended.repair,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +17,9 @@ from confluent_kafka.admin import AdminClient
 from streamproc.deadletters import KeyPair, Seal, dead_letter, generate_key_pair, sealer
 from streamproc.decode import Limits, decode
 from streamproc.errors import EventError
-from streamproc.events import DeadLetter, Micros, Origin, Record
+from streamproc.events import DeadLetter, Record
 from streamproc.kafka.codecs import encode_dead_letter
+from streamproc.kafka.reader import to_record
 from streamproc.settings import TopicSettings, variable_name
 
 __all__ = ["JANE", "Failed", "Replayed", "Yard", "number_as_id", "without_name"]
@@ -105,12 +107,12 @@ class Yard:
         *,
         seal: Seal | bool = True,
         timestamp: int | None = None,
+        headers: Sequence[tuple[str, bytes | None]] = (),
         key: Callable[[int], bytes] = lambda number: f"k-{number % 5}".encode(),
     ) -> list[Failed]:
         """Publish ``values`` and a dead letter for each, in order; sealed to our key."""
-        records = self._published(
-            [(key(number), each) for number, each in enumerate(values)], timestamp
-        )
+        keyed = [(key(number), each) for number, each in enumerate(values)]
+        records = self._published(keyed, timestamp, headers)
         sealed = sealer(self.pair.public) if seal is True else (seal or None)
         found = [Failed(each, _letter(each, sealed)) for each in records]
         self.put(encode_dead_letter(each.letter) for each in found)
@@ -127,17 +129,29 @@ class Yard:
         """Go on with a topic of dead letters that is empty."""
         self.topics = self.topics.model_copy(update={"dead": self.broker.topics("other").dead})
 
-    def _published(self, records: list[tuple[bytes, bytes]], timestamp: int | None) -> list[Record]:
+    def _published(
+        self,
+        records: list[tuple[bytes, bytes]],
+        timestamp: int | None,
+        headers: Sequence[tuple[str, bytes | None]],
+    ) -> list[Record]:
         found: list[Record] = []
 
         def told(error: KafkaError | None, message: Message) -> None:
             assert error is None, error
-            found.append(_record(message))
+            found.append(replace(to_record(message), headers=tuple(headers)))
 
         producer = Producer({"bootstrap.servers": self.broker.bootstrap, "linger.ms": 5})
         for key, value in records:
             now = timestamp or int(time.time() * 1_000)
-            producer.produce(self.topics.raw, value, key, timestamp=now, on_delivery=told)
+            producer.produce(
+                self.topics.raw,
+                value,
+                key,
+                timestamp=now,
+                headers=[*headers],
+                on_delivery=told,
+            )
         assert producer.flush(WAIT_SECONDS) == 0
         return sorted(found, key=lambda each: each.origin)
 
@@ -178,11 +192,6 @@ class Yard:
             future.result(WAIT_SECONDS)
 
 
-def headers_of(message: Message) -> list[tuple[str, bytes]]:
-    found: Any = message.headers() or []
-    return list(found)
-
-
 def _letter(record: Record, seal: Seal | None) -> DeadLetter:
     try:
         decode(record, LIMITS)
@@ -191,17 +200,8 @@ def _letter(record: Record, seal: Seal | None) -> DeadLetter:
     raise AssertionError("a record that was to fail is in order")
 
 
-def _record(message: Message) -> Record:
-    topic, partition, offset = message.topic(), message.partition(), message.offset()
-    assert topic is not None
-    assert partition is not None
-    assert offset is not None
-    origin = Origin(topic, partition, offset)
-    return Record(origin, message.key(), message.value(), Micros(message.timestamp()[1] * 1_000))
-
-
 def _replayed(message: Message) -> Replayed:
-    record = _record(message)
-    headers = {name: value.decode() for name, value in headers_of(message)}
+    record = to_record(message)
+    headers = {name: (content or b"").decode() for name, content in record.headers}
     millis = record.timestamp // 1_000
     return Replayed(*record.origin[1:], record.key, record.value, millis, headers)

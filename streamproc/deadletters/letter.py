@@ -22,6 +22,7 @@ def dead_letter(
         seal: Encrypts the original, as :func:`~streamproc.deadletters.seal.sealer` makes it;
             without one the original is left out, and ``origin`` says where it lies.
     """
+    packed = b"" if seal is None else pack_original(record.key, record.value, record.headers)
     return DeadLetter(
         stage=error.stage,
         code=error.code,
@@ -30,5 +31,5 @@ def dead_letter(
         timestamp=record.timestamp,
         ruleset=ruleset,
         view=view(record.value),
-        sealed=None if seal is None else seal(pack_original(record.key, record.value)),
+        sealed=None if seal is None else seal(packed),
     )

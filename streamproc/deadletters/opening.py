@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from streamproc.deadletters.seal import unpack_original, unsealer
+from streamproc.deadletters.seal import unpack_headers, unpack_original, unsealer
+from streamproc.events import Headers
 
 __all__ = ["Open", "Opened", "opener"]
 
 
 class Opened(NamedTuple):
-    """The key and the value of a record."""
+    """The key, the value and the headers of a record."""
 
     key: bytes | None
     value: bytes | None
+    headers: Headers
 
     def __repr__(self) -> str:
         """Keep what was sealed out of logs and tracebacks."""
@@ -45,6 +47,6 @@ def opener(private_keys: Sequence[str]) -> Open:
 
 def _unpacked(packed: bytes) -> Opened | None:
     try:
-        return Opened(*unpack_original(packed))
+        return Opened(*unpack_original(packed), unpack_headers(packed))
     except ValueError:  # packed by a newer version
         return None

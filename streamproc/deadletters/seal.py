@@ -16,6 +16,7 @@ from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
 from streamproc.errors import ConfigError, Problem
+from streamproc.events import Headers
 
 __all__ = [
     "KeyPair",
@@ -23,6 +24,7 @@ __all__ = [
     "generate_key_pair",
     "pack_original",
     "sealer",
+    "unpack_headers",
     "unpack_original",
     "unseal",
     "unsealer",
@@ -32,6 +34,7 @@ Seal: TypeAlias = Callable[[bytes], bytes]
 
 PACKED: Final = b"\x01"
 """First byte of a packed original: the version of the framing."""
+PACKED_WITH_HEADERS: Final = b"\x02"
 LENGTH: Final = struct.Struct(">i")
 ABSENT: Final = -1
 
@@ -101,15 +104,18 @@ def unseal(private_key: str, sealed: bytes) -> bytes:
     return opened
 
 
-def pack_original(key: bytes | None, value: bytes | None) -> bytes:
-    """Return a record's key and value in one piece.
+def pack_original(key: bytes | None, value: bytes | None, headers: Headers = ()) -> bytes:
+    """Return a record's key, value and headers in one piece.
 
-    A version byte (1), then key and value as Kafka itself writes nullable bytes: the length as a
-    big-endian 32-bit integer, -1 for null, then the bytes.
+    A version byte, then key and value as Kafka itself writes nullable bytes: the length as a
+    big-endian 32-bit integer, -1 for null, then the bytes. Of version 1 that is all; in version 2,
+    which is written where there are headers, name and value of each follow in the same way.
     """
-    return PACKED + b"".join(
-        LENGTH.pack(ABSENT) if part is None else LENGTH.pack(len(part)) + part
-        for part in (key, value)
+    parts = [key, value]
+    for name, content in headers:
+        parts += [name.encode(), content]
+    return (PACKED_WITH_HEADERS if headers else PACKED) + b"".join(
+        LENGTH.pack(ABSENT) if part is None else LENGTH.pack(len(part)) + part for part in parts
     )
 
 
@@ -119,13 +125,36 @@ def unpack_original(packed: bytes) -> tuple[bytes | None, bytes | None]:
     Raises:
         ValueError: ``packed`` is something else.
     """
-    if not packed.startswith(PACKED):
-        raise ValueError("not a packed original")
-    key, at = _unpack_part(packed, len(PACKED))
-    value, at = _unpack_part(packed, at)
-    if at != len(packed):
-        raise ValueError("not a packed original")
+    key, value, *_ = _parts_of(packed)
     return key, value
+
+
+def unpack_headers(packed: bytes) -> Headers:
+    """Return the headers that :func:`pack_original` packed.
+
+    Raises:
+        ValueError: ``packed`` is something else.
+    """
+    _, _, *parts = _parts_of(packed)
+    names, contents = parts[::2], parts[1::2]
+    return tuple((_name(name), content) for name, content in zip(names, contents, strict=True))
+
+
+def _parts_of(packed: bytes) -> list[bytes | None]:
+    version, at, parts = packed[:1], 1, []
+    while at < len(packed):
+        part, at = _unpack_part(packed, at)
+        parts.append(part)
+    whole = len(parts) == 2 if version == PACKED else len(parts) >= 4 and len(parts) % 2 == 0
+    if version not in {PACKED, PACKED_WITH_HEADERS} or not whole:
+        raise ValueError("not a packed original")
+    return parts
+
+
+def _name(part: bytes | None) -> str:
+    if part is None:
+        raise ValueError("not a packed original")
+    return part.decode(errors="replace")
 
 
 def _unpack_part(packed: bytes, at: int) -> tuple[bytes | None, int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from streamproc.deadletters.inventory import Entry, Position
-from streamproc.deadletters.opening import Open
+from streamproc.deadletters.opening import Open, Opened
 from streamproc.events import DeadLetter, Record
 from streamproc.kafka.dead_letters import read_letters, read_records
 from streamproc.settings import KafkaSettings
@@ -114,7 +114,7 @@ def original_of(kafka: KafkaSettings, letter: DeadLetter, opened: Open | None) -
     if letter.sealed is not None and opened is not None:
         original = opened(letter.sealed)
         if original is not None:
-            return Record(letter.origin, original.key, original.value, letter.timestamp)
+            return _record(letter, original)
     again = read_records(kafka, [letter.origin]).get(letter.origin)
     if again is not None and again.timestamp == letter.timestamp:
         return again
@@ -129,9 +129,12 @@ def _unsealed(
         if opened is None or letter.sealed is None:
             continue
         if (original := opened(letter.sealed)) is not None:
-            record = Record(letter.origin, original.key, original.value, letter.timestamp)
-            found[position] = record
+            found[position] = _record(letter, original)
     return found
+
+
+def _record(letter: DeadLetter, opened: Opened) -> Record:
+    return Record(letter.origin, opened.key, opened.value, letter.timestamp, opened.headers)
 
 
 def _why(letter: DeadLetter, again: Record | None, opened: Open | None) -> str:

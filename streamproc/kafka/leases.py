@@ -39,7 +39,10 @@ RECORD_BYTES = 512
 
 
 def _size(record: Record) -> int:
-    return RECORD_BYTES + len(record.key or b"") + len(record.value or b"")
+    size = RECORD_BYTES + len(record.key or b"") + len(record.value or b"")
+    for name, content in record.headers:  # most have none
+        size += len(name) + len(content or b"")
+    return size
 
 
 class Batch:

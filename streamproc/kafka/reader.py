@@ -33,7 +33,7 @@ from confluent_kafka import (
 )
 
 from streamproc.decode.times import MAX_MICROS, MIN_MICROS
-from streamproc.events import Micros, Origin, Record
+from streamproc.events import Headers, Micros, Origin, Record
 from streamproc.kafka.clients import client_config
 from streamproc.kafka.leases import Lease
 from streamproc.kafka.topic_ids import CurrentTopics
@@ -372,7 +372,16 @@ def to_record(message: Message) -> Record:
     # A producer can write any 64 bits there; microseconds of it may be more than 64, and no
     # warehouse knows the year 200,000.
     arrived = min(max(message.timestamp()[1] * 1_000, MIN_MICROS), MAX_MICROS)
-    return Record(Origin(topic, partition, offset), message.key(), message.value(), Micros(arrived))
+    origin = Origin(topic, partition, offset)
+    return Record(origin, message.key(), message.value(), Micros(arrived), _headers(message))
+
+
+def _headers(message: Message) -> Headers:
+    try:
+        found: Any = message.headers()  # a list of pairs, or None; its types allow for more
+    except (SystemError, UnicodeDecodeError):  # a name that is not UTF-8: brokers do not look
+        return ()
+    return tuple(found) if found else ()
 
 
 def _uncommitted(leases: Iterable[Lease]) -> list[TopicPartition]:

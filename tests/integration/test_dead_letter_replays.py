@@ -58,6 +58,25 @@ def test_every_record_is_sent_again_once_as_it_was(yard: Yard) -> None:
     assert "0 of them waiting" in yard.run("list").stdout.decode()
 
 
+@pytest.mark.parametrize("sealed", [True, False])
+def test_headers_go_along_wherever_the_original_is_had_from(yard: Yard, *, sealed: bool) -> None:
+    own = [("trace", b"00-1"), ("streamproc-replayed", b"0-0"), ("trace", b"00-2")]
+    yard.fail([number_as_id(1)], headers=own)
+    if sealed:
+        yard.delete_raw()
+    key = ["--private-key", str(yard.key)] if sealed else []
+
+    assert yard.told("replay", "--all", *key)["sent"] == 1
+
+    (place,) = yard.run("list", "--each").stdout.decode().split()[:1]
+    *_, again = [each for each in yard.raw() if "streamproc-attempt" in each.headers]
+    assert again.headers == {
+        "trace": "00-2",
+        "streamproc-replayed": place,
+        "streamproc-attempt": "1",
+    }
+
+
 def test_records_of_a_key_are_sent_in_the_order_in_which_they_lay(yard: Yard) -> None:
     failed = yard.fail(map(number_as_id, range(60)))
     # Letters of a second worker that was slow: written last, of records that lay first.

@@ -68,6 +68,8 @@ def _place(written: object) -> object:
     if isinstance(written, list):
         if not written or not all(isinstance(key, str) and key for key in written):
             raise PydanticCustomError("place", "expected a list of keys")
+        if written[0] == ITEMS:
+            raise PydanticCustomError("place", "expected a key first: an event is no list")
         return tuple(written)
     steps: list[str] = []
     for part in written.split(".") if isinstance(written, str) else [""]:

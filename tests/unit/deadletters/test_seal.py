@@ -5,7 +5,9 @@ import base64
 import pytest
 
 from streamproc.deadletters import generate_key_pair, pack_original, sealer, unpack_original, unseal
+from streamproc.deadletters.seal import unpack_headers
 from streamproc.errors import ConfigError
+from streamproc.events import Headers
 
 
 def test_only_the_private_key_opens_what_was_sealed() -> None:
@@ -46,8 +48,24 @@ def test_key_and_value_are_packed_and_unpacked(key: bytes | None, value: bytes |
     assert unpack_original(pack_original(key, value)) == (key, value)
 
 
-def test_other_bytes_do_not_unpack() -> None:
-    packed = pack_original(b"key", b"value")
-    for other in [packed[:cut] for cut in range(len(packed))] + [packed + b"x", b"\x02" + packed]:
+@pytest.mark.parametrize(
+    "headers", [(), (("a", b"1"),), (("a", b""), ("", None), ("ä", b"\x00\xff"), ("a", b"2"))]
+)
+def test_headers_are_packed_in_order_and_key_and_value_stay(headers: Headers) -> None:
+    packed = pack_original(b"k", None, headers)
+    assert unpack_headers(packed) == headers
+    assert unpack_original(packed) == (b"k", None)
+
+
+def test_what_has_no_headers_is_packed_as_it_was_before_there_were_any() -> None:
+    assert pack_original(b"k", None) == b"\x01\x00\x00\x00\x01k\xff\xff\xff\xff"
+
+
+@pytest.mark.parametrize("headers", [(), (("name", b"content"),)])
+def test_other_bytes_do_not_unpack(headers: Headers) -> None:
+    packed = pack_original(b"key", b"value", headers)
+    cuts = [packed[:cut] for cut in range(len(packed))]
+    other_version = b"\x03" + packed[1:]
+    for other in [*cuts, packed + b"x", b"\x02" + packed, other_version]:
         with pytest.raises(ValueError, match="not a packed original"):
             unpack_original(other)
