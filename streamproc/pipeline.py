@@ -23,7 +23,7 @@ from streamproc.deadletters import Seal, dead_letter
 from streamproc.decode import Limits, Unframe, decode
 from streamproc.detect import Detector
 from streamproc.enrich.enricher import Enricher
-from streamproc.erasure import Suppression, unnamed
+from streamproc.erasure import NOBODY, Suppression, anonymised, unnamed
 from streamproc.errors import EventError, RetryableError, Stage, place_of
 from streamproc.events import (
     Dropped,
@@ -110,9 +110,9 @@ class Pipeline:
         """
         decoded: Sequence[Event | Dropped | EventError]
         decoded = [self._attempt("decode", record, self._decode) for record in records]
-        decoded, anonymised = self._suppress(decoded)
+        decoded, nobodys = self._suppress(decoded)
         if self._parts.before is not None:
-            decoded = self._transform_raw(self._parts.before, records, decoded)
+            decoded = self._transform_raw(self._parts.before, records, decoded, nobodys)
         surveyed: Sequence[Surveyed] = [
             self._attempt("decode", event, self._survey) if isinstance(event, Event) else event
             for event in decoded
@@ -121,20 +121,20 @@ class Pipeline:
             self._attempt("redact", item, self._redact) if isinstance(item, Survey) else item
             for item in self._search(surveyed)
         ]
-        if anonymised:
+        if nobodys:
             redacted = [
-                unnamed(made) if isinstance(made, Redacted) and made.origin in anonymised else made
+                unnamed(made) if isinstance(made, Redacted) and made.origin in nobodys else made
                 for made in redacted
             ]
         if self._parts.after is not None:
             redacted = self._transform(self._parts.after, redacted)
-        return self._rows(records, redacted, anonymised)
+        return self._rows(records, redacted, nobodys)
 
     def _rows(
         self,
         records: Sequence[Record],
         redacted: Sequence[Redacted | Dropped | EventError],
-        anonymised: Collection[Origin],
+        nobodys: Collection[Origin],
     ) -> Result:
         links: dict[Link, None] = {}
         outcomes: list[Outcome] = []
@@ -147,7 +147,7 @@ class Pipeline:
                 outcome = made
             if isinstance(outcome, EventError):
                 # An original would say for good whose event it was.
-                seal = None if record.origin in anonymised else self._parts.seal
+                seal = None if record.origin in nobodys else self._parts.seal
                 outcomes.append(dead_letter(record, outcome, ruleset=self.ruleset, seal=seal))
                 kept.append(None)
             else:
@@ -232,22 +232,30 @@ class Pipeline:
         transformer: Transformer,
         records: Sequence[Record],
         decoded: Sequence[Event | Dropped | EventError],
+        nobodys: Collection[Origin],
     ) -> list[Event | Dropped | EventError]:
         waiting = [event for event in decoded if isinstance(event, Event)]
         made = iter(transformer.run([_given(event) for event in waiting]))
         return [
-            self._decode_made(record, next(made)) if isinstance(event, Event) else event
+            self._decode_made(record, next(made), of_nobody=record.origin in nobodys)
+            if isinstance(event, Event)
+            else event
             for record, event in zip(records, decoded, strict=True)
         ]
 
-    def _decode_made(self, record: Record, made: Made) -> Event | Dropped | EventError:
+    def _decode_made(
+        self, record: Record, made: Made, *, of_nobody: bool
+    ) -> Event | Dropped | EventError:
         if isinstance(made, TransformDropped):
             return Dropped(record.origin, made.rule)
         if isinstance(made, EventError):
             return made
+        if of_nobody:  # which no event may be
+            made = {**made, "anonymousId": NOBODY}
         # What code returned is no more to be trusted than what a producer sent.
         written = replace(record, value=orjson.dumps(made))
-        return self._attempt("decode", written, self._decode)
+        event = self._attempt("decode", written, self._decode)
+        return anonymised(event) if of_nobody and isinstance(event, Event) else event
 
     def _transform(
         self, transformer: Transformer, redacted: Sequence[Redacted | Dropped | EventError]

@@ -48,7 +48,7 @@ def search(settings: Settings, case: Case, tell: Callable[[int], object]) -> Ite
     if settings.keys.subjects is not None:
         yield _keys(settings, case)
     yield _unsearched("raw topic", settings.topics.raw_retention_hours, "what producers sent")
-    sealed = "originals are sealed, and counted by nobody"
+    sealed = "sealed originals"
     yield _unsearched("dead letters", settings.topics.dead_retention_hours, sealed)
 
 

@@ -15,10 +15,18 @@ from streamproc.erasure.cases import RECEIPT, Case, new_receipt
 from streamproc.erasure.listed import LIST_ENTRIES, SuppressionList
 from streamproc.erasure.person import Person, person_of
 from streamproc.erasure.records import spared
-from streamproc.erasure.suppression import SUPPRESSED, Listed, Suppression, unnamed
+from streamproc.erasure.suppression import (
+    NOBODY,
+    SUPPRESSED,
+    Listed,
+    Suppression,
+    anonymised,
+    unnamed,
+)
 
 __all__ = [
     "LIST_ENTRIES",
+    "NOBODY",
     "RECEIPT",
     "SUPPRESSED",
     "Case",
@@ -26,6 +34,7 @@ __all__ = [
     "Person",
     "Suppression",
     "SuppressionList",
+    "anonymised",
     "new_receipt",
     "person_of",
     "spared",

@@ -30,6 +30,7 @@ __all__ = [
     "Handling",
     "Listed",
     "Suppression",
+    "anonymised",
     "unnamed",
 ]
 
@@ -96,7 +97,18 @@ class Suppression:
             return event
         if self._handling == "drop" or event.type not in ANONYMISED_TYPES:
             return Dropped(event.origin, SUPPRESSED)
-        return _anonymised(event)
+        return anonymised(event)
+
+
+def anonymised(event: Event) -> Event:
+    """Return what is left of a raw event of nobody; what is left of that is the same."""
+    said: dict[str, Any] = event.body
+    body: dict[str, Any] = {key: said[key] for key in KEPT if key in said}
+    context = said.get("context")
+    if isinstance(context, dict):
+        body["context"] = {key: context[key] for key in KEPT_CONTEXT if key in context}
+    # Without its key, too: that is mostly an id, and rows are ordered by what stands for it.
+    return event._replace(key=None, body=RawBody(body), raw=orjson.dumps(body))
 
 
 def unnamed(redacted: Redacted) -> Redacted:
@@ -117,16 +129,6 @@ def _named(subject: Subject) -> Iterator[Token]:
     yield from users_before
     yield from anonymous_before
     yield from (token for _, token in traits)
-
-
-def _anonymised(event: Event) -> Event:
-    said: dict[str, Any] = event.body
-    body: dict[str, Any] = {key: said[key] for key in KEPT if key in said}
-    context = said.get("context")
-    if isinstance(context, dict):
-        body["context"] = {key: context[key] for key in KEPT_CONTEXT if key in context}
-    # Without its key, too: that is mostly an id, and rows are ordered by what stands for it.
-    return event._replace(key=None, body=RawBody(body), raw=orjson.dumps(body))
 
 
 def _unmarked(value: Any) -> Any:

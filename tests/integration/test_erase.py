@@ -142,7 +142,7 @@ def test_nothing_of_somebody_erased_is_left_in_any_place(office: Office) -> None
     for topic in (topics.links, topics.attributes, topics.load):
         assert found[topic][1] == "fading", "copies that nobody is told of any more"
     verified = office.run("verify", done["receipt"])
-    assert (verified.returncode, b"Nothing is left" in verified.stdout) == (0, True)
+    assert (verified.returncode, b"nothing is left" in verified.stdout) == (0, True)
 
     assert office.rows() == {"m-5": KIM, "m-6": KIM}
     lines = [json.loads(line) for line in office.audit.read_text().splitlines()]
@@ -212,6 +212,9 @@ def test_what_the_business_says_of_somebody_erased_is_not_taken_in_again(office:
 
     records = office.place.broker.consume_all(office.place.topics.attributes)
     assert [JANE.encode() in (each.value or b"") for each in records].count(True) == 0
+    variables = office.place.environment(**office.variables)
+    merged = run(variables, office.folder, "identity", "merge", JANE, KIM, "--reason", "ticket 13")
+    assert (merged.returncode, b"was erased" in merged.stderr) == (1, True)
     assert [KIM.encode() in (each.value or b"") for each in records].count(True) == 1
     assert office.told("verify", receipt)["erased"]
 
@@ -267,6 +270,8 @@ def test_an_id_that_nothing_is_linked_with_is_said_to_be_so(
     ("arguments", "told"),
     [
         ((), "name somebody"),
+        (("--user", ""), "is empty"),
+        (("--trait", "email=-"), "is empty"),
         (("--token", "jane-17"), "expected a token"),
         (("--token", "user=x"), "expected a token"),
         (("--trait", "shoe=9"), "expected a token, or one of"),

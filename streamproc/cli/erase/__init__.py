@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -87,16 +88,25 @@ def erase(ctx: click.Context, /, **asked: Any) -> None:
 
 
 def _given(settings: Settings, asked: Mapping[str, Sequence[str]]) -> list[Token]:
-    written = [
-        *(f"user={value}" for value in asked["users"]),
-        *(f"device={value}" for value in asked["devices"]),
-        *asked["traits"],
-        *asked["tokens"],
+    from streamproc.redact import TOKEN
+
+    if not all(map(TOKEN.fullmatch, asked["tokens"])):
+        raise click.BadParameter("expected a token: tok_…", param_hint="--token")
+    named = [
+        *(("user", "=", value) for value in asked["users"]),
+        *(("device", "=", value) for value in asked["devices"]),
+        *(each.partition("=") for each in asked["traits"]),
     ]
-    for each in asked["tokens"]:
-        if "=" in each:
-            raise click.BadParameter("expected a token: tok_…", param_hint="--token")
-    return [token for each in written for token in tokens_of(settings, each)]
+    written = [f"{name}{equals}{_value(value)}" for name, equals, value in named]
+    return [token for each in (*written, *asked["tokens"]) for token in tokens_of(settings, each)]
+
+
+def _value(written: str) -> str:
+    """Return what was given for an id or a trait; ``-`` stands for a line of standard input."""
+    value = sys.stdin.readline().rstrip("\r\n") if written == "-" else written
+    if value.strip() in {"", "-"}:
+        raise click.UsageError("an id or a trait is empty: nobody is erased")
+    return value
 
 
 def _begun(settings: Settings, receipt: str | None) -> Case | None:

@@ -67,5 +67,7 @@ def _print(case: Case, findings: Sequence[Finding], *, erased: bool) -> None:
         style = STYLES[verdict]
         table.add_row(place, "" if found is None else f"{found:,}", verdict, told, style=style)
     Console(width=None if Console().is_terminal else 200).print(table)
-    told = "Nothing is left" if erased else "NOT everything is gone, or could be searched,"
-    click.echo(f"{told} of {counted(len(case.tokens), 'token')}, erased {moment(case.at)}.")
+    told = "Erased: but for what goes by itself nothing is left"
+    if not erased:
+        told = "NOT ERASED yet, or not everywhere to be searched: see above what is left"
+    click.echo(f"{told} of {counted(len(case.tokens), 'token')} ({moment(case.at)}).")

@@ -92,12 +92,15 @@ def unmerge(ctx: click.Context, one: str, other: str, reason: str, *, as_json: b
 def _why_not(view: View, link: Link, settings: Settings) -> str | None:
     """Return why ``link`` would not make one person of its two ends; None if it would."""
     from streamproc.assemble import load_identity_config
+    from streamproc.kafka.attribute_topic import read_cases
 
     ids = {*view.graph.ids_of(link.left), *view.graph.ids_of(link.right)}
     if link.left == link.right or link.right in view.graph.ids_of(link.left):
         return "they are one person already"
     if view.graph.is_cut(link):
         return "they were taken apart, for good; each can be merged with other ids"
+    if any({link.left, link.right} & {*case.tokens} for case in read_cases(settings).values()):
+        return "one of the two was erased: nothing is linked with it until `streamproc erase lift`"
     most = load_identity_config(settings).limits.ids_per_person
     if len(ids) > most:
         return f"they would have {len(ids)} ids, and limits.ids_per_person is {most}"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from streamproc.events import DeadLetter, Dropped, Finding, Json, Outcome, Row, 
 from streamproc.identity import View
 from streamproc.pipeline import Parts, Pipeline
 from streamproc.redact import KeyRing, NamedTrait, Naming, Redactor, Subjects, Tokens
+from streamproc.transform import Given, Transformer
 
 NAMING = Naming((NamedTrait("email", (("context", "traits", "email"),), "EMAIL_ADDRESS"),))
 NEXT = RING.rotated("k2", bytes(reversed(range(32))))
@@ -173,6 +174,29 @@ def test_what_fails_of_an_anonymised_event_keeps_no_original() -> None:
     assert isinstance(others, DeadLetter)
     assert theirs.sealed is None
     assert others.sealed is not None
+
+
+class Raw:
+    """A transformation of raw events, which says what it was given and puts an id back."""
+
+    def __init__(self) -> None:
+        self.given: list[Given] = []
+
+    def run(self, given: Sequence[Given]) -> list[dict[str, Json]]:
+        self.given += given
+        return [{**each.body, "own": "u-jane"} for each in given]
+
+
+def test_a_transformation_of_raw_events_is_given_what_is_left_of_an_anonymised_one() -> None:
+    raw = Raw()
+    made = replace(parts("anonymise", *LISTED), before=cast("Transformer", raw))
+
+    (row,) = run(made, {"userId": "u-jane", "messageId": "m-1"})
+
+    assert [set(each.body) for each in raw.given] == [{"type", "event", "messageId"}]
+    assert isinstance(row, Row)
+    assert (row.user_id, row.identity_id) == (None, None)
+    assert row.ordering_key == TOKENS.ordering(b"m-1")
 
 
 def test_where_nobody_is_listed_nothing_is_asked() -> None:
