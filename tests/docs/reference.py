@@ -19,6 +19,7 @@ from redaction import RING
 
 from streamproc.deadletters.causes import CAUSES
 from streamproc.events import Subject
+from streamproc.formats import avro
 from streamproc.identity.sources import AllowedAttribute, Export, Source, SourceObject
 from streamproc.kafka.acls import ROLES, grants
 from streamproc.redact import Tokens
@@ -155,7 +156,14 @@ def roles_reference() -> str:
     return "\n".join([*heading, *lines]) + "\n"
 
 
+def avro_reference() -> str:
+    """Return what JSON every type of Avro's becomes."""
+    lines = (avro.__doc__ or "").splitlines(keepends=True)
+    return "".join(line for line in lines if line.startswith("|"))
+
+
 PARTS = {
+    "avro": avro_reference,
     "roles": roles_reference,
     "causes": causes_reference,
     "sources": sources_reference,
