@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +21,15 @@ import orjson
 import pytest
 from downstream.dbt_runs import artifact, need_dbt, run_dbt, statuses
 
-from streamproc.events import Micros, Subject, Token
+from streamproc.events import Micros
 from streamproc.identity import View
 from streamproc.identity.links import alias
+from streamproc.identity.mappings import MappingView
+from streamproc.identity.store import MemoryStore
+from streamproc.settings import LoaderSettings
+from streamproc.warehouse.mappings import COLUMNS, MAPPINGS
+from streamproc.warehouse.schema import CreateTable
+from streamproc.warehouse.sinks.duckdb import open_duckdb
 
 EVENTS = 1_000
 GAP_MINUTES = 1  # the demo's events are of some minutes
@@ -164,54 +170,45 @@ def test_events_belong_to_whom_all_links_say(demo: Demo) -> None:
 
 
 def test_whose_events_are_is_what_the_loaders_table_says(demo: Demo) -> None:
-    view, after = View(), View()
+    store = MemoryStore()
+    view = View(store)
+    kept = MappingView(store, view)
     for link in demo.made.links:
-        view.add(link)
-        after.add(link)
+        kept.add(link)
+    before = {each.message_id: view.resolve(each.subject).id for each in demo.made.redacted}
     # What no row shows: two people, each with events, turn out to be one.
-    one, other = sorted(
-        {row.identity_id for row in demo.made.rows if row.user_id and row.identity_id}
-    )[:2]
-    after.add(alias(one, other, Micros(1)))
-    ids = {
-        id_ for each in demo.made.redacted for id_ in (each.subject.user, each.subject.anonymous)
-    }
-    expected = {each.message_id: after.resolve(each.subject).id for each in demo.made.redacted}
+    people = {row.identity_id for row in demo.made.rows if row.user_id and row.identity_id}
+    one, other = sorted(people)[:2]
+    kept.add(alias(one, other, Micros(1)))
+    expected = {each.message_id: view.resolve(each.subject).id for each in demo.made.redacted}
+    assert expected != before
     warehouse = demo.loaded.copy(demo.folder / "mapped.duckdb")
-    change(warehouse, MAPPINGS_TABLE)
-    with duckdb.connect(str(warehouse.file)) as connection:
-        connection.executemany(
-            "INSERT INTO identity_mappings VALUES (?, ?, ?, now(), now())",
-            list(mappings(after, ids)),
-        )
+    fill_mappings(warehouse, kept)
 
     done = warehouse.dbt("build")
 
     assert done.returncode == 0, done.stdout[-5_000:]
     found = warehouse.query("SELECT event_id, identity_id FROM analytics.streamproc__events")
     assert dict(found) == expected
-    before = {each.message_id: view.resolve(each.subject).id for each in demo.made.redacted}
-    assert before != expected
 
 
-MAPPINGS_TABLE = """
-CREATE TABLE identity_mappings (
-    token VARCHAR, kind VARCHAR, identity_id VARCHAR, valid_from TIMESTAMPTZ, uuid_ts TIMESTAMPTZ
-)
-"""
-
-
-def mappings(view: View, ids: Iterable[Token | None]) -> Iterator[tuple[Token, str, Token]]:
-    """Yield the lines that the loader keeps for ``ids``: of those who belong to somebody else."""
-    for token in {token for token in ids if token is not None}:
-        for kind, subject in (
-            ("user_id", Subject(token, None, None)),
-            ("anonymous_id", Subject(None, token, None)),
-        ):
-            identity = view.resolve(subject).id
-            if identity is not None and identity != token:
-                yield token, kind, identity
-                break
+def fill_mappings(warehouse: Warehouse, kept: MappingView) -> None:
+    """Write the table that the loader keeps."""
+    sink = open_duckdb(LoaderSettings(duckdb_file=warehouse.file))
+    sink.change([CreateTable(MAPPINGS, COLUMNS)])
+    sink.close()
+    kept.begin_anew()
+    with duckdb.connect(str(warehouse.file)) as connection:
+        more = True
+        while more:
+            mappings, more = kept.due(1_000)
+            for token, kind, identity, since in mappings:
+                assert identity is not None
+                connection.execute(
+                    f"INSERT INTO {MAPPINGS} (token, kind, identity_id, valid_from, uuid_ts)"
+                    " VALUES (?, ?, ?, make_timestamptz(?), now())",
+                    [token, kind, identity, since],
+                )
 
 
 def test_sessions_are_the_sdks_where_it_counts_them(demo: Demo) -> None:
