@@ -132,7 +132,8 @@ def test_nothing_of_somebody_erased_is_left_in_any_place(office: Office) -> None
     assert (done["tokens"], done["deletions"], done["records"], done["keys"]) == (3, 3, 1, 1)
     assert done["links"] == 3
     found = office.found(done["receipt"])
-    assert found["warehouse (duckdb)"] == (4, "found"), "the loader has not done it yet"
+    messages = "warehouse (duckdb): streamproc_messages"
+    assert found[messages] == (4, "found"), "the loader has not done it yet"
 
     office.place.load()
     found = office.found(done["receipt"])
