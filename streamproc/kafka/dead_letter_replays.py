@@ -23,6 +23,7 @@ from streamproc.errors import RetryableError
 from streamproc.events import Headers, Micros, Origin
 from streamproc.kafka.dead_letters import encode_replay
 from streamproc.kafka.producer import REFUSED, producer_config
+from streamproc.kafka.reader import to_record
 from streamproc.settings import KafkaSettings
 
 __all__ = ["ATTEMPT", "REPAIRED", "REPLAYED", "Again", "ReplayProducer", "transactional_id"]
@@ -36,6 +37,8 @@ ATTEMPT: Final = "streamproc-attempt"
 REPAIRED: Final = "streamproc-repaired"
 """Header of one that was repaired: fingerprint of the repairs."""
 OURS: Final = frozenset({REPLAYED, ATTEMPT, REPAIRED})
+BY_KEY: Final = -1
+"""No partition in particular: the key's."""
 MARK_KEY: Final = b"replay"
 
 TRANSACTION_SECONDS: Final = 15.0
@@ -50,6 +53,7 @@ class Again(NamedTuple):
     Attributes:
         letter: Its dead letter.
         to: Topic and partition that it came from, where it goes again; the offset is the old one.
+            To where its key belongs, should the topic not have that partition any more.
         key: As it was.
         value: As it was, or repaired.
         headers: As they were.
@@ -87,6 +91,7 @@ class ReplayProducer:
             RetryableError: The brokers cannot be reached.
         """
         self._dead = dead
+        self._counts: dict[str, int] = {}
         self._producer = Producer(
             producer_config(kafka, "replay", DELIVERY_SECONDS)
             | {
@@ -117,18 +122,18 @@ class ReplayProducer:
         _asked("send", producer.begin_transaction)
         outcome = _Outcome(batch)
         for index, each in enumerate(batch):
-            outcome.produce(producer, index, each)
+            there = each.to.partition < self._count(each.to.topic)
+            outcome.produce(producer, index, each, each.to.partition if there else BY_KEY)
         _flush(producer)
         if refused := outcome.refused():
             _asked("undo", lambda: producer.abort_transaction(BEGIN_SECONDS))
             return refused
-        for each, offset in outcome.sent():
-            self._mark(each, offset)
+        for each, to in outcome.sent():
+            self._mark(each, to)
         self._commit()
         return []
 
-    def _mark(self, each: Again, offset: int) -> None:
-        to = each.to._replace(offset=offset)
+    def _mark(self, each: Again, to: Origin) -> None:
         mark = encode_replay(Replay(each.letter, each.attempt, to, each.repair))
         _asked(
             "mark",
@@ -136,6 +141,16 @@ class ReplayProducer:
                 self._dead, mark, MARK_KEY, partition=each.letter.partition
             ),
         )
+
+    def _count(self, topic: str) -> int:
+        """Return how many partitions ``topic`` has."""
+        if topic not in self._counts:
+            try:
+                found = self._producer.list_topics(topic, DELIVERY_SECONDS).topics[topic]
+            except KafkaException as error:
+                raise _failure("send", error) from None
+            self._counts[topic] = len(found.partitions)
+        return self._counts[topic]
 
     def _commit(self) -> None:
         for left in reversed(range(COMMIT_TRIES)):
@@ -175,15 +190,14 @@ class _Outcome:
 
     def __init__(self, batch: Sequence[Again]) -> None:
         self._batch = batch
-        self._offsets: dict[int, int] = {}
+        self._places: dict[int, Origin] = {}
         self._refused: set[int] = set()
 
-    def produce(self, producer: Producer, index: int, each: Again) -> None:
+    def produce(self, producer: Producer, index: int, each: Again, partition: int) -> None:
         def report(error: KafkaError | None, message: Message) -> None:
-            offset = message.offset()
-            if error is None and offset is not None:
-                self._offsets[index] = offset
-            elif error is not None and error.code() in REFUSED:
+            if error is None:
+                self._places[index] = to_record(message).origin
+            elif error.code() in REFUSED:
                 self._refused.add(index)
 
         try:
@@ -191,7 +205,7 @@ class _Outcome:
                 each.to.topic,
                 each.value,
                 each.key,
-                partition=each.to.partition,
+                partition=partition,
                 timestamp=each.timestamp // 1_000,
                 headers=_headers(each),
                 on_delivery=report,
@@ -204,15 +218,15 @@ class _Outcome:
     def refused(self) -> list[Again]:
         return [self._batch[index] for index in sorted(self._refused)]
 
-    def sent(self) -> list[tuple[Again, int]]:
-        """Return each with its offset.
+    def sent(self) -> list[tuple[Again, Origin]]:
+        """Return each with where it lies now.
 
         Raises:
             RetryableError: Some were not acknowledged.
         """
-        if len(self._offsets) < len(self._batch):
+        if len(self._places) < len(self._batch):
             raise RetryableError("records were not acknowledged in time; none of them is sent")
-        return [(each, self._offsets[index]) for index, each in enumerate(self._batch)]
+        return [(each, self._places[index]) for index, each in enumerate(self._batch)]
 
 
 def _headers(each: Again) -> list[tuple[str, str | bytes | None]]:

@@ -177,6 +177,19 @@ def test_a_record_that_came_back_twice_is_not_sent_without_insisting(yard: Yard)
     assert "came back 3 times" in each
 
 
+def test_a_record_of_a_partition_that_is_gone_goes_where_its_key_belongs(yard: Yard) -> None:
+    (failed,) = yard.fail([number_as_id(1)])
+    yard.other_dead()
+    origin = failed.letter.origin._replace(partition=99)
+    yard.put([encode_dead_letter(replace(failed.letter, origin=origin))])
+
+    assert yard.told("replay", "--all", "--private-key", yard.key)["sent"] == 1
+
+    (again,) = yard.replayed()
+    assert (again.key, again.value) == (failed.record.key, failed.record.value)
+    assert again.partition in range(4)
+
+
 def test_letters_of_the_loader_go_back_to_its_topic(yard: Yard) -> None:
     yard.broker.produce(yard.topics.load, [(b"k", b"no row", 2)])
     (row,) = yard.raw(yard.topics.load)

@@ -30,10 +30,11 @@ __all__ = ["list_"]
 @click.option("--json", "as_json", is_flag=True, help="JSON lines instead of a table.")
 @click.pass_context
 def list_(ctx: click.Context, choice: Choice, *, each: bool, as_json: bool) -> None:
-    """Count dead letters by cause, the most frequent first, and say what to do about each.
+    """Count dead letters by cause, and say what to do about each.
 
-    A cause is the stage, the code and the field, whichever item of a list it is in. An id, such as
-    3-1042, is where a letter lies on its topic: partition and offset.
+    A cause is the stage, the code and the field, whichever item of a list it is in; the most
+    frequent one is first. An id, such as 3-1042, is where a letter lies on its topic: partition and
+    offset.
     """
     inventory = inventory_of(settings_for(ctx), choice, beside_output=not each)
     if each:

@@ -47,11 +47,11 @@ def open_(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Show a letter's original, which holds what the producer sent, personal data included.
+    """Show a letter's original, audited.
 
-    It is opened with the private key or, without one, read again where the record lay. Who opened
-    what, when and why is in the audit log before anything is shown; a key that does not open it is
-    written down too.
+    That is what the producer sent, personal data included. It is opened with the private key or,
+    without one, read again where the record lay. Who opened what, when and why is in the audit log
+    before anything is shown; a key that does not open it is written down too.
     """
     settings = settings_for(ctx)
     log = required_log(settings)

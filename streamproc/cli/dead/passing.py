@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streamproc.events import Dropped, Event, Record
+    from streamproc.formats import SchemaId
     from streamproc.kafka.registry import Registry
     from streamproc.settings import Settings
 
@@ -42,22 +43,22 @@ class Passing:
         event = decode(record, self._limits, self.unframe)
         return event if self._plan is None else check(event, self._plan)
 
-    def unframe(self, value: bytes) -> bytes:
-        """Return the JSON text that a framed value stands for.
+    def unframe(self, value: bytes, header: bytes | None) -> bytes:
+        """Return the JSON text that a framed value stands for, with the schema that is asked for.
 
         Raises:
             EventError: Stage ``decode``.
             RetryableError: The registry is away.
         """
-        from streamproc.formats import schema_ids
+        from streamproc.formats import schema_id
 
         if self._settings.url is not None:
-            for number in self._formats.missing(schema_ids([value]), time.monotonic()):
-                self._learn(number)
-        return self._formats.to_json(value)
+            for schema in self._formats.missing(schema_id(value, header), time.monotonic()):
+                self._learn(schema)
+        return self._formats.to_json(value, header)
 
-    def _learn(self, number: int) -> None:
+    def _learn(self, schema: SchemaId) -> None:
         from streamproc.kafka.registry import Registry
 
         self._registry = self._registry or Registry(self._settings, retries=0)
-        self._formats.learn(number, self._registry.declared(number), time.monotonic())
+        self._formats.learn(schema, self._registry.declared(schema), time.monotonic())

@@ -22,9 +22,10 @@ __all__ = ["show"]
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @click.pass_context
 def show(ctx: click.Context, letter_id: Position, *, as_json: bool) -> None:
-    """Tell all of one letter that holds no value: why, of which record, what shape that has.
+    """Tell all of one letter that holds no value.
 
-    ID is as `dead list` shows it, such as 3-1042.
+    That is why it is one, of which record, and what shape that has. ID is as `dead list` shows it,
+    such as 3-1042.
     """
     from streamproc.kafka.dead_letters import read_letters, take_marks
 
