@@ -6,8 +6,18 @@ formats than JSON as a function (``streamproc.formats`` has one).
 """
 
 from streamproc.decode.codes import CODES, Code
-from streamproc.decode.event import Unframe, decode
+from streamproc.decode.event import BRACE, Unframe, decode, json_text, schema_header
 from streamproc.decode.parse import Limits
 from streamproc.decode.spec import VOCABULARY
 
-__all__ = ["CODES", "VOCABULARY", "Code", "Limits", "Unframe", "decode"]
+__all__ = [
+    "BRACE",
+    "CODES",
+    "VOCABULARY",
+    "Code",
+    "Limits",
+    "Unframe",
+    "decode",
+    "json_text",
+    "schema_header",
+]

@@ -11,18 +11,21 @@ from streamproc.decode.spec import FIELDS, REQUIRED
 from streamproc.decode.times import read_times
 from streamproc.events import EVENT_TYPES, Event, EventType, Json, RawBody, Record
 
-__all__ = ["FRAMES", "Unframe", "decode"]
+__all__ = ["BRACE", "SCHEMA_HEADER", "Unframe", "decode", "json_text", "schema_header"]
 
 
-Unframe: TypeAlias = Callable[[bytes], bytes]
-"""Returns the JSON text that a framed value stands for.
+Unframe: TypeAlias = Callable[[bytes, bytes | None], bytes]
+"""Returns the JSON text that ``(a framed value, the id of its schema from a header)`` stands for.
 
 Raises:
     EventError: Of this stage.
 """
 
+BRACE: Final = 0x7B
 FRAMES: Final = frozenset({0x00, 0xC3})
-"""What framed values begin with; no JSON does. Looking costs 30 ns."""
+"""What framed values begin with; no JSON does."""
+SCHEMA_HEADER: Final = "__value_schema_id"
+"""Where Confluent's serializers put the id if they are not to put it before the value."""
 
 
 def decode(record: Record, limits: Limits, unframe: Unframe | None = None) -> Event:
@@ -41,11 +44,7 @@ def decode(record: Record, limits: Limits, unframe: Unframe | None = None) -> Ev
     Raises:
         EventError: Stage ``decode``, a code of :data:`~streamproc.decode.codes.CODES`.
     """
-    raw = record.value or b""
-    if unframe is not None and raw and raw[0] in FRAMES:
-        if len(raw) > limits.event_bytes:
-            raise refusal("too_large")
-        raw = unframe(raw)
+    raw = json_text(record, unframe)
     body = parse(raw, limits)
     kind = _type_of(body)
     for name, expected in FIELDS:
@@ -61,6 +60,29 @@ def decode(record: Record, limits: Limits, unframe: Unframe | None = None) -> Ev
     times = read_times(body, record.timestamp)
     message_id = cast("str | None", body.get("messageId")) or _id_of(record)
     return Event(record.origin, record.key, kind, message_id, times, RawBody(body), raw)
+
+
+def json_text(record: Record, unframe: Unframe | None) -> bytes:
+    """Return the JSON text that a record's value is, or stands for; empty where there is none.
+
+    What begins with a brace is JSON, whatever a header says: so a record that was mended as JSON is
+    read as such, and most records cost a look at one byte.
+
+    Raises:
+        EventError: As ``unframe``.
+    """
+    value = record.value or b""
+    if unframe is None or not value or value[0] == BRACE:
+        return value
+    header = schema_header(record)
+    return value if header is None and value[0] not in FRAMES else unframe(value, header)
+
+
+def schema_header(record: Record) -> bytes | None:
+    """Return the header that names the schema of a record's value; None where there is none."""
+    if not record.headers:
+        return None
+    return next((value for name, value in record.headers if name == SCHEMA_HEADER), None)
 
 
 def _type_of(body: dict[str, Json]) -> EventType:

@@ -2,6 +2,7 @@
 
     {…}                              JSON, read by ``decode`` as it is
     00 | schema id, 4 bytes | …      Confluent's wire format: Avro, or JSON with a JSON Schema
+                                     (or the id in a header, and no frame)
     C3 01 | fingerprint, 8 bytes | … Avro's single-object encoding
 
 Whatever a record is written in, ``decode`` sees the JSON text that it stands for, so that bounds,
@@ -10,7 +11,7 @@ the event spec and all that follows are the same for all. Schemas come from a fo
 has not met yet, and is told. How versions of a schema go together is here, too: which can be read
 with which (:func:`incompatibilities`), and what has changed (:func:`changes`).
 
-Pure, as the core is: imports fastavro, orjson, ``errors``, ``expected`` and ``decode``; no network,
+Pure, as the core is: imports fastavro, orjson, ``errors``, ``events`` and ``decode``; no network,
 clock or settings.
 """
 
@@ -29,7 +30,7 @@ from streamproc.formats.folder import (
     load_schema_file,
     load_schema_folder,
 )
-from streamproc.formats.formats import Formats, schema_ids
+from streamproc.formats.formats import Formats, SchemaId, schema_id, schema_ids
 
 __all__ = [
     "MODES",
@@ -42,6 +43,7 @@ __all__ = [
     "Mode",
     "SchemaFile",
     "SchemaFolder",
+    "SchemaId",
     "UnusableSchemaError",
     "changes",
     "earlier_versions",
@@ -49,5 +51,6 @@ __all__ = [
     "load_schema_file",
     "load_schema_folder",
     "parsed",
+    "schema_id",
     "schema_ids",
 ]

@@ -8,17 +8,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
-from streamproc.decode import Limits
+from streamproc.decode import BRACE, Limits, schema_header
 from streamproc.decode.codes import Code, refusal
+from streamproc.events import Record
 from streamproc.formats.avro import ToJson, avro_to_json
 from streamproc.formats.declared import AvroSchema, Declared, UnusableSchemaError, parsed
 from streamproc.formats.folder import SchemaFolder
 
-__all__ = ["Formats", "schema_ids"]
+__all__ = ["Formats", "SchemaId", "schema_id", "schema_ids"]
 
 CONFLUENT: Final = 0x00
 CONFLUENT_HEADER: Final = 5
 """https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format."""
+IN_HEADER: Final = {b"\x00": 5, b"\x01": 17}
+"""How long a header's value is, by its first byte."""
+NO_ID: Final = b""
 SINGLE_OBJECT: Final = b"\xc3\x01"
 SINGLE_OBJECT_HEADER: Final = 10
 """https://avro.apache.org/docs/1.12.0/specification/#single-object-encoding."""
@@ -34,13 +38,35 @@ Reading: TypeAlias = ToJson | Code
 """What reads bodies, or why they cannot be read."""
 
 
-def schema_ids(values: Iterable[bytes | None]) -> set[int]:
-    """Return the ids of a registry's schemas that ``values`` name; 0.1 µs for one of JSON."""
+SchemaId: TypeAlias = bytes
+"""What a registry knows a schema by: its number, of four bytes, or its GUID, of sixteen."""
+
+
+def schema_ids(records: Iterable[Record]) -> set[SchemaId]:
+    """Return the ids of a registry's schemas that ``records`` name; 0.1 µs for one of JSON."""
     return {
-        int.from_bytes(value[1:CONFLUENT_HEADER], "big")
-        for value in values
-        if value and value[0] == CONFLUENT and len(value) > CONFLUENT_HEADER
+        each
+        for record in records
+        if record.value and record.value[0] != BRACE
+        for each in schema_id(record.value, schema_header(record))
     }
+
+
+def schema_id(value: bytes, header: bytes | None) -> set[SchemaId]:
+    """Return the id that a value, or its record's header, names; or none."""
+    if header is not None:
+        return {_id_in(header)} - {NO_ID}
+    framed = value[0] == CONFLUENT and len(value) > CONFLUENT_HEADER
+    return {value[1:CONFLUENT_HEADER]} if framed else set()
+
+
+def _id_in(header: bytes) -> SchemaId:
+    """Return the id in a header's value.
+
+    https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format:
+    a byte 0 and the number, or a byte 1 and the GUID.
+    """
+    return header[1:] if IN_HEADER.get(header[:1]) == len(header) else NO_ID
 
 
 class Formats:
@@ -59,24 +85,32 @@ class Formats:
         self._limits = limits
         self._registry = registry
         self._known: dict[bytes, ToJson] = {}
-        self._registered: OrderedDict[int, Reading] = OrderedDict()
-        self._unknown: dict[int, float] = {}
-        self._in_use: Counter[int] = Counter()
+        self._registered: OrderedDict[SchemaId, Reading] = OrderedDict()
+        self._unknown: dict[SchemaId, float] = {}
+        self._in_use: Counter[SchemaId] = Counter()
         self._lock = threading.Lock()
 
-    def to_json(self, value: bytes) -> bytes:
+    def to_json(self, value: bytes, header: bytes | None = None) -> bytes:
         """Return the JSON text that a framed record's value stands for.
+
+        Args:
+            value: The value.
+            header: What the record's header says of its schema; None without one.
 
         Raises:
             EventError: ``decode``, and a code that says what is in the way.
         """
-        if value[0] == CONFLUENT:
-            return self._of_confluent(value)
+        if len(value) > self._limits.event_bytes:
+            raise refusal("too_large")
+        if header is not None:
+            return self._of_registered(_id_in(header), value, 0)
+        if value[0] == CONFLUENT and len(value) > CONFLUENT_HEADER:
+            return self._of_registered(value[1:CONFLUENT_HEADER], value, CONFLUENT_HEADER)
         if value.startswith(SINGLE_OBJECT) and len(value) > SINGLE_OBJECT_HEADER:
             return self._of_single_object(value)
         raise refusal("no_frame")
 
-    def missing(self, ids: Iterable[int], now: float) -> set[int]:
+    def missing(self, ids: Iterable[SchemaId], now: float) -> set[SchemaId]:
         """Return those of ``ids`` that the registry is to be asked for; ``now`` is in seconds."""
         with self._lock:
             return {
@@ -85,7 +119,7 @@ class Formats:
                 if each not in self._registered and self._unknown.get(each, 0.0) <= now
             }
 
-    def learn(self, number: int, declared: Declared | None, now: float) -> None:
+    def learn(self, schema: SchemaId, declared: Declared | None, now: float) -> None:
         """Take note of what the registry says an id stands for, or that it stands for nothing.
 
         Takes as long as the schema is large, so it is not for an event loop.
@@ -95,10 +129,10 @@ class Formats:
             if reading is None:
                 if len(self._unknown) >= MOST_UNKNOWN:
                     self._unknown.clear()
-                self._unknown[number] = now + UNKNOWN_SECONDS
+                self._unknown[schema] = now + UNKNOWN_SECONDS
                 return
-            self._unknown.pop(number, None)
-            self._registered[number] = reading
+            self._unknown.pop(schema, None)
+            self._registered[schema] = reading
             self._forget_some()
 
     @property
@@ -107,12 +141,12 @@ class Formats:
         return len(self._unknown)
 
     @contextmanager
-    def using(self, ids: set[int]) -> Iterator[None]:
+    def using(self, ids: set[SchemaId]) -> Iterator[None]:
         """Have the schemas of ``ids`` kept meanwhile."""
         with self._lock:
             self._in_use.update(ids)
-            for number in ids & self._registered.keys():
-                self._registered.move_to_end(number)
+            for each in ids & self._registered.keys():
+                self._registered.move_to_end(each)
         try:
             yield
         finally:
@@ -121,17 +155,15 @@ class Formats:
                 self._in_use += Counter()  # without those that are at none
                 self._forget_some()
 
-    def _of_confluent(self, value: bytes) -> bytes:
-        if len(value) <= CONFLUENT_HEADER:
-            raise refusal("no_frame")
+    def _of_registered(self, schema: SchemaId, value: bytes, at: int) -> bytes:
         if not self._registry:
             raise refusal("no_registry")
-        reading = self._registered.get(int.from_bytes(value[1:CONFLUENT_HEADER], "big"))
+        reading = self._registered.get(schema)
         if reading is None:
             raise refusal("unknown_schema")
         if isinstance(reading, str):
             raise refusal(reading)
-        return reading(value, CONFLUENT_HEADER)
+        return reading(value, at)
 
     def _of_single_object(self, value: bytes) -> bytes:
         print_ = value[len(SINGLE_OBJECT) : SINGLE_OBJECT_HEADER]
@@ -162,8 +194,8 @@ class Formats:
         """Forget the schemas that were not used for longest, down to the bound."""
         if len(self._registered) <= MOST_SCHEMAS:
             return
-        for number in [each for each in self._registered if each not in self._in_use]:
-            del self._registered[number]
+        for schema in [each for each in self._registered if each not in self._in_use]:
+            del self._registered[schema]
             if len(self._registered) <= MOST_SCHEMAS:
                 return
 

@@ -23,7 +23,7 @@ import structlog
 
 from streamproc.errors import RetryableError
 from streamproc.events import Record
-from streamproc.formats import Formats, schema_ids
+from streamproc.formats import Formats, SchemaId, schema_ids
 from streamproc.kafka.registry import Registry
 from streamproc.settings import RegistrySettings
 
@@ -58,7 +58,7 @@ class RawSchemas:
         self._registry = None if settings.url is None else Registry(settings, retries=0)
         self._retry_seconds = settings.retry_seconds
         self._threads = ThreadPoolExecutor(REQUESTS, thread_name_prefix="schemas")
-        self._asked: dict[int, asyncio.Task[None]] = {}
+        self._asked: dict[SchemaId, asyncio.Task[None]] = {}
         self._told_at = -TELL_SECONDS
 
     @asynccontextmanager
@@ -68,7 +68,7 @@ class RawSchemas:
         Raises:
             ConfigError: The registry refuses us.
         """
-        ids = schema_ids([record.value for record in records])
+        ids = schema_ids(records)
         if not ids or self._registry is None:
             yield
             return
@@ -82,26 +82,26 @@ class RawSchemas:
         if self._registry is not None:
             self._registry.close()
 
-    async def _ask(self, registry: Registry, ids: set[int]) -> None:
+    async def _ask(self, registry: Registry, ids: set[SchemaId]) -> None:
         if not ids:
             return
-        for number in ids - self._asked.keys():
-            task = asyncio.create_task(self._look_up(registry, number))
-            self._asked[number] = task
-            task.add_done_callback(lambda _task, number=number: self._asked.pop(number))  # type: ignore[misc]
+        for schema in ids - self._asked.keys():
+            task = asyncio.create_task(self._look_up(registry, schema))
+            self._asked[schema] = task
+            task.add_done_callback(lambda _task, schema=schema: self._asked.pop(schema))  # type: ignore[misc]
         # Not gather: when one who waits is cancelled, the others go on waiting.
-        tasks = [self._asked[number] for number in ids]
+        tasks = [self._asked[schema] for schema in ids]
         await asyncio.wait(tasks)
         for task in tasks:
             task.result()
 
-    async def _look_up(self, registry: Registry, number: int) -> None:
+    async def _look_up(self, registry: Registry, schema: SchemaId) -> None:
         loop = asyncio.get_running_loop()
         until = time.monotonic() + self._retry_seconds
         pauses = list(AWAY_PAUSES_SECONDS)
         while True:
             try:
-                known = await loop.run_in_executor(self._threads, self._learn, registry, number)
+                known = await loop.run_in_executor(self._threads, self._learn, registry, schema)
             except RetryableError as error:
                 self._tell_away(error)
                 await asyncio.sleep(pauses.pop(0) if len(pauses) > 1 else pauses[0])
@@ -111,17 +111,18 @@ class RawSchemas:
             if time.monotonic() >= until or self._formats.unknown > MOST_WAITED_FOR:
                 break
             await asyncio.sleep(UNKNOWN_PAUSE_SECONDS)
-        self._give_up(number)
+        self._give_up(schema)
 
-    def _learn(self, registry: Registry, number: int) -> bool:
+    def _learn(self, registry: Registry, schema: SchemaId) -> bool:
         """Ask for a schema and get it ready; return whether there is one. In a thread."""
-        declared = registry.declared(number)
+        declared = registry.declared(schema)
         if declared is not None:
-            self._formats.learn(number, declared, time.monotonic())
+            self._formats.learn(schema, declared, time.monotonic())
         return declared is not None
 
-    def _give_up(self, number: int) -> None:
-        self._formats.learn(number, None, time.monotonic())
+    def _give_up(self, schema: SchemaId) -> None:
+        self._formats.learn(schema, None, time.monotonic())
+        number = int.from_bytes(schema, "big")  # a GUID's is beyond any
         log.warning(
             "the registry does not know a schema, its events become dead letters",
             schema=number if number < MOST_SHOWN else None,

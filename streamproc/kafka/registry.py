@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, cast
+from uuid import UUID
 
 import structlog
 
 from streamproc.errors import ConfigError, EventError, Problem, RetryableError
-from streamproc.formats import Declared, Kind
+from streamproc.formats import Declared, Kind, SchemaId
 from streamproc.kafka.codecs import ROW, ROW_SCHEMA, Codec, decode_row, row_codec
 from streamproc.kafka.registry_client import ElsewhereError, asked, make_client
 from streamproc.settings import RegistrySettings
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 
 WIRE_MAGIC: Final = b"\x00"
 WIRE_HEADER_BYTES: Final = 5
+NUMBER_BYTES: Final = 4
 PAUSES_SECONDS = (1, 2, 4, 8)
 """Pauses of a worker that waits for its registry; it goes on with the last one for ever."""
 UNKNOWN_PAUSES_SECONDS = (0.2, 1.0)
@@ -95,15 +97,25 @@ class Registry:
         found = asked(lambda: self._client.get_schema(number), f"schema {number}")
         return None if found is None else str(found.schema_str)
 
-    def declared(self, number: int) -> Declared | None:
-        """Return the schema that ``number`` stands for, with all that it names; None as above.
+    def declared(self, schema: SchemaId) -> Declared | None:
+        """Return the schema that an id stands for, with all that it names; None as above.
 
         Raises:
             ConfigError: The registry refuses us.
             RetryableError: The registry cannot be reached.
         """
-        found = asked(lambda: self._client.get_schema(number), f"schema {number}")
+        if len(schema) == NUMBER_BYTES:
+            number = int.from_bytes(schema, "big")
+            found = asked(lambda: self._client.get_schema(number), "a schema")
+        else:
+            found = self._by_guid(str(UUID(bytes=schema)))
         return None if found is None else as_declared(self._client, found)
+
+    def _by_guid(self, guid: str) -> Schema | None:
+        try:
+            return asked(lambda: self._client.get_schema_by_guid(guid), "a schema")
+        except ElsewhereError:  # registries of before 2025 know none
+            return None
 
     def __enter__(self) -> Self:
         return self

@@ -325,5 +325,5 @@ def test_a_token_is_had_from_an_openid_provider(
 def test_a_registry_whose_certificate_nobody_vouches_for_is_not_asked(gate: Gate) -> None:
     settings = RegistrySettings(url=gate.url, token=SecretStr("a-token"))
     with Registry(settings, retries=0) as registry, pytest.raises(RetryableError, match="Connect"):
-        registry.declared(1)
+        registry.declared(b"\x00\x00\x00\x01")
     assert gate.requests == []

@@ -155,9 +155,9 @@ def test_any_bytes_are_json_or_a_code(written: Any, body: bytes) -> None:
 @given(st.binary(max_size=80), st.sampled_from([1, 2, 3, 4]))
 def test_any_framed_bytes_are_an_event_or_a_code(body: bytes, number: int) -> None:
     formats = Formats(SchemaFolder(), LIMITS, registry=True)
-    formats.learn(1, Declared("AVRO", json.dumps(EVENT)), 0.0)
-    formats.learn(2, Declared("JSON", "{}"), 0.0)
-    formats.learn(3, Declared("AVRO", json.dumps(NODE)), 0.0)
+    formats.learn((1).to_bytes(4, "big"), Declared("AVRO", json.dumps(EVENT)), 0.0)
+    formats.learn((2).to_bytes(4, "big"), Declared("JSON", "{}"), 0.0)
+    formats.learn((3).to_bytes(4, "big"), Declared("AVRO", json.dumps(NODE)), 0.0)
     value = b"\x00" + number.to_bytes(4, "big") + body
     record = Record(Origin("t", 0, 1), None, value, Micros(0))
     found = outcome(lambda: decode(record, LIMITS, formats.to_json))

@@ -11,8 +11,7 @@ from streamproc.deadletters.inventory import Cause
 from streamproc.deadletters.repair.language import Repair, Repairs, When
 from streamproc.deadletters.repair.steps import perform
 from streamproc.deadletters.repair.texts import read_body, write_body
-from streamproc.decode import Unframe
-from streamproc.decode.event import FRAMES
+from streamproc.decode import Unframe, json_text
 from streamproc.errors import EventError
 from streamproc.events import DeadLetter, Dropped, Event, Record
 from streamproc.rules.conditions import Test, compiled
@@ -65,15 +64,13 @@ class Tries:
         found = {each.name: compiled(each.where) for each in repairs.repairs if each.where}
         return cls(repairs, found, unframe)
 
-    def body_of(self, value: bytes | None, repair: Repair) -> dict[str, Any]:
+    def body_of(self, record: Record, repair: Repair) -> dict[str, Any]:
         """Return the event in an original, read as ``repair`` says.
 
         Raises:
             EventError: Why there is none.
         """
-        if self.unframe is not None and value and value[0] in FRAMES:
-            value = self.unframe(value)
-        return read_body(value, repair.text)
+        return read_body(json_text(record, self.unframe), repair.text)
 
 
 def tried(letter: DeadLetter, record: Record, tries: Tries, checks: Checks) -> Tried:
@@ -86,7 +83,7 @@ def tried(letter: DeadLetter, record: Record, tries: Tries, checks: Checks) -> T
         if not _is_meant(repair.when, letter):
             continue
         try:
-            body = tries.body_of(record.value, repair)
+            body = tries.body_of(record, repair)
         except EventError as error:
             why = why or _cause(error)  # another repair may read it otherwise
             continue

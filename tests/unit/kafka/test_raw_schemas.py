@@ -117,7 +117,7 @@ def test_an_id_that_becomes_known_meanwhile_is_taken(
     asyncio.run(late())
     schemas.close()
     assert formats.unknown == 0
-    assert formats.missing({1}, 0.0) == set()
+    assert formats.missing({b"\x00\x00\x00\x01"}, 0.0) == set()
 
 
 def test_a_registry_that_is_away_is_waited_for_longer_than_an_unknown_id(
@@ -170,7 +170,7 @@ def test_a_flood_of_unknown_ids_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(module, "MOST_WAITED_FOR", 3)
     for number in range(900, 910):
-        formats.learn(number, None, 0.0)
+        formats.learn(number.to_bytes(4, "big"), None, 0.0)
     schemas = RawSchemas(RegistrySettings(url=server.url, retry_seconds=3_600), formats)
 
     asyncio.run(at_hand(schemas, *range(1, 31)))

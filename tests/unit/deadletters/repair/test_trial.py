@@ -127,7 +127,7 @@ def test_originals_that_no_repair_is_meant_for_need_not_be_opened(
 def test_a_framed_original_is_repaired_as_the_json_that_it_stands_for() -> None:
     framed = b"\x00\x00\x00\x00\x07rest"
 
-    def unframe(value: bytes) -> bytes:
+    def unframe(value: bytes, _header: bytes | None) -> bytes:
         assert value == framed
         return orjson.dumps(track(userId=17))
 
@@ -138,7 +138,7 @@ def test_a_framed_original_is_repaired_as_the_json_that_it_stands_for() -> None:
 
 
 def test_a_framed_original_whose_schema_is_not_known_fails_as_it_is_read() -> None:
-    def unframe(_value: bytes) -> bytes:
+    def unframe(_value: bytes, _header: bytes | None) -> bytes:
         raise EventError("decode", "unknown_schema")
 
     letter, record = failed(orjson.dumps(track(userId=17)))
