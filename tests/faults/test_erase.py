@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from brokers import Broker
 from commands import Done, run
 from processes import running, wait_until
 from workplace import TEST_KEY, Workplace
 
+from streamproc.demo import Generated
 from streamproc.erasing import steps
 from streamproc.erasure import RECEIPT, Case
 from streamproc.errors import RetryableError
@@ -161,3 +163,52 @@ def test_an_erasure_that_is_killed_is_finished_by_its_receipt(
 
     assert office.deletions() == {JANE, PHONE, LAPTOP}
     assert office.is_erased(receipt)
+
+
+@pytest.mark.kafka
+def test_who_is_erased_while_workers_are_at_the_person_s_events_is_gone_all_the_same(
+    kafka: Broker, tmp_path: Path
+) -> None:
+    office = Office(kafka, tmp_path)
+    rounds = 0
+
+    def publish() -> None:
+        nonlocal rounds
+        rounds += 1
+        office.place.publish(
+            Generated(orjson.dumps(event), str(number % 7).encode(), "", ())
+            for number in range(20)
+            for event in events_of(rounds, number)
+        )
+
+    with office.place.ready_worker() as one, office.place.ready_worker() as other:
+        publish()
+        office.place.wait_until_processed(60)
+        with ThreadPoolExecutor(1) as pool:
+            erasing = pool.submit(office.run, "--user", "jane-17")
+            while not erasing.done():
+                publish()
+        office.place.wait_until_processed(60 * rounds)
+        assert one.stop() == other.stop() == 0
+    receipt = receipt_in(erasing.result().stderr)
+    office.place.load()
+
+    assert office.is_erased(receipt)
+    dropped = sum(
+        json.loads(worker.lines[-1])["dropped"].get("suppressed", 0) for worker in (one, other)
+    )
+    ((others,),) = office.place.query(
+        "SELECT count(*) FROM streamproc_messages WHERE identity_id IS NOT NULL"
+    )
+    assert others == 20 * rounds
+    assert 0 < dropped < 40 * rounds
+
+
+def events_of(round_: int, number: int) -> list[dict[str, Any]]:
+    """Return what one person does who is to be erased, and another one."""
+    said = {"event": "Seen", "userId": "jane-17", "anonymousId": f"phone-{1 + number % 5}"}
+    theirs = [{"type": "identify", **said}, {"type": "track", **said}]
+    events = [*theirs, {"type": "track", "event": "Seen", "userId": f"kim-{number}"}]
+    return [
+        {**event, "messageId": f"m-{round_}-{number}-{place}"} for place, event in enumerate(events)
+    ]
