@@ -106,7 +106,7 @@ class Place:
             "LOADER_GROUP": self.settings.loader.group,
             "LOADER_DUCKDB_FILE": str(self.file),
             "LOADER_INSTANCE_ID": "the-one",  # whoever comes next has the partitions at once
-            "LOADER_BATCH_ROWS": "20",
+            "LOADER_BATCH_ROWS": "10",
             "LOADER_BATCH_SECONDS": "0.1",
             "LOG_LEVEL": "DEBUG",
             "LOG_FORMAT": "json",
@@ -358,10 +358,10 @@ def test_a_loader_of_another_machine_goes_on_with_what_it_knows(on_kafka: Place)
 
 def many_links(seed: int) -> list[Link]:
     drawn = random.Random(seed)
-    devices = [token(f"device-{number:03}") for number in range(300)]
-    users = [token(f"user-{number:03}") for number in range(120)]
-    links = [identify(drawn.choice(devices), drawn.choice(users), number) for number in range(400)]
-    pairs = list(pairwise(drawn.sample(users, 60)))
+    devices = [token(f"device-{number:03}") for number in range(80)]
+    users = [token(f"user-{number:03}") for number in range(30)]
+    links = [identify(drawn.choice(devices), drawn.choice(users), number) for number in range(120)]
+    pairs = list(pairwise(drawn.sample(users, 16)))
     return links + [alias(*pair, number) for number, pair in enumerate(pairs)]
 
 
@@ -371,12 +371,12 @@ def test_a_loader_that_is_killed_while_it_writes_leaves_the_right_table(on_kafka
     links = many_links(3)
     drawn = random.Random(5)
     rows_sent = 0
-    for start in range(0, len(links), 120):
-        on_kafka.state(links[start : start + 120])
+    for start in range(0, len(links), 30):
+        on_kafka.state(links[start : start + 30])
         on_kafka.broker.produce(
-            on_kafka.settings.topics.load, messages(range(rows_sent, rows_sent + 200))
+            on_kafka.settings.topics.load, messages(range(rows_sent, rows_sent + 60))
         )
-        rows_sent += 200
+        rows_sent += 60
         with running(["-m", "streamproc", "load"], on_kafka.environment()) as loader:
             loader.wait_for("identity mappings written")
             time.sleep(drawn.uniform(0, 0.05))  # anywhere in what comes then

@@ -38,8 +38,8 @@ T = TypeVar("T")
 
 WRITTEN: Final = "written"
 """What a state notes of where the table was when it wrote to it last."""
-NAME: Final = "anew"
-"""What a state notes of the name under which it makes the table anew."""
+OWN_NAME: Final = "name"
+"""What a state notes of its name: what was begun under it was by a process that is gone."""
 
 ABANDONED_SECONDS: Final = 60.0
 """How long somebody else who makes the table anew may write nothing before that is taken over."""
@@ -183,9 +183,9 @@ class MappingWriter:
         return MAPPINGS in found.schema and self._links.state.look(question)
 
     def _is_in_other_hands(self, standing: Standing) -> bool:
-        names = {at.topic_id for at in standing.values()}
-        own = self._links.state.look(lambda _: self._links.mapped.noted(NAME))
-        is_others = any(name and name.startswith(ANEW) and name != own for name in names)
+        names = {at.topic_id or "" for at in standing.values()}
+        own = f"{ANEW}{self._links.state.look(lambda _: self._links.mapped.noted(OWN_NAME))}-"
+        is_others = any(name.startswith(ANEW) and not name.startswith(own) for name in names)
         now = self._terms.clock.monotonic()
         if not is_others:
             self._other = None
@@ -196,9 +196,8 @@ class MappingWriter:
     # -- what is written --------------------------------------------------------------------------
 
     def _begin_anew(self, found: Found) -> None:
-        links, name = self._links, secrets.token_hex(4)
-        links.state.look(lambda _: links.mapped.note(NAME, ANEW + name))
-        links.state.commit()
+        links = self._links
+        name = f"{self._own_name()}-{secrets.token_hex(4)}"  # of this time alone
         log.info("identity mappings are written anew", table=MAPPINGS)
         at = anew([*found.standing, *(Place(*place) for place in links.places)], name, 0)
         # First nobody takes the table for whole; then it is there.
@@ -208,6 +207,14 @@ class MappingWriter:
         self._ask(lambda sink: sink.change(changes(found.schema, {MAPPINGS: COLUMNS})))
         links.state.look(lambda _: links.mapped.begin_anew())
         self._at, self.waits, self._making = at, False, _Making(name, moment)
+
+    def _own_name(self) -> str:
+        links = self._links
+        if (name := links.state.look(lambda _: links.mapped.noted(OWN_NAME))) is None:
+            name = secrets.token_hex(4)
+            links.state.look(lambda _: links.mapped.note(OWN_NAME, name))
+            links.state.commit()
+        return name
 
     def _next(self) -> tuple[Due, MappingBatch | None]:
         links, before, making = self._links, self._at, self._making
