@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -69,14 +70,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self._answer({"id": self.server.add(body["schema"])})
+        number = self.server.add(body["schema"])
+        self._answer({"id": number, "guid": str(UUID(int=number))})
 
     def do_GET(self) -> None:
-        asked = re.fullmatch(r"/schemas/ids/(\d+)", self.path.partition("?")[0])
-        known = asked is not None and int(asked[1]) <= len(self.server.schemas)
-        self._answer(
-            {"schema": self.server.schemas[int(asked[1]) - 1]} if asked and known else None
-        )
+        number = self._asked_for()
+        known = number is not None and 0 < number <= len(self.server.schemas)
+        self._answer({"schema": self.server.schemas[number - 1]} if number and known else None)
+
+    def _asked_for(self) -> int | None:
+        place = self.path.partition("?")[0]
+        if found := re.fullmatch(r"/schemas/ids/(\d+)", place):
+            return int(found[1])
+        found = re.fullmatch(r"/schemas/guids/([0-9a-f-]{36})", place)
+        return UUID(found[1]).int if found else None
 
     def log_message(self, *_: Any) -> None:
         """Write nothing."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
 from avro_bodies import record_of
+from confluent_kafka.schema_registry import SchemaRegistryClient, header_schema_id_serializer
+from confluent_kafka.schema_registry.avro import AvroSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
 from processes import wait_until
-from schema_registry import SmallRegistry
+from schema_registry import CODES, SmallRegistry
 
-from streamproc.decode import Limits
+from streamproc.decode import Limits, json_text
 from streamproc.errors import ConfigError
 from streamproc.events import Micros, Origin, Record
 from streamproc.formats import Formats, SchemaFolder
@@ -183,3 +187,38 @@ def test_what_is_no_schemas_id_is_not_told(schemas: RawSchemas) -> None:
     with structlog.testing.capture_logs() as lines:
         asyncio.run(at_hand(schemas, int.from_bytes("Jane".encode("utf-16-be")[1:5], "big")))
     assert [line["schema"] for line in lines] == [None]
+
+
+def test_what_confluents_serializer_writes_with_the_id_in_a_header_is_read(
+    server: SmallRegistry, formats: Formats, schemas: RawSchemas
+) -> None:
+    headers: list[Any] = []
+    with SchemaRegistryClient({"url": server.url}) as client:
+        options = {"schema.id.serializer": header_schema_id_serializer}
+        serialize = AvroSerializer(client, SCHEMA, conf=options)
+        context = SerializationContext("raw", MessageField.VALUE, headers)
+        value = serialize({"type": "track"}, context)
+    record = Record(Origin("raw", 0, 0), None, bytes(value), Micros(0), tuple(headers))
+
+    async def text() -> bytes:
+        async with schemas.at_hand([record]):
+            return json_text(record, formats.to_json)
+
+    assert asyncio.run(text()) == b'{"type":"track"}'
+    assert server.requests[-1].startswith("GET /schemas/guids/")
+
+
+def test_a_registry_that_knows_no_guids_knows_none(
+    formats: Formats, schemas: RawSchemas, server: SmallRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CODES, 404, 0)  # what a server says of a place that it has not
+    header = ("__value_schema_id", b"\x01" + bytes(16))
+    record = Record(Origin("raw", 0, 0), None, b"\x02a", Micros(0), (header,))
+
+    async def waited() -> None:
+        async with schemas.at_hand([record]):
+            pass
+
+    asyncio.run(waited())
+    assert formats.unknown == 1
+    assert server.requests[-1].startswith("GET /schemas/guids/")
