@@ -146,8 +146,8 @@ def _needs(settings: Settings) -> dict[Role, tuple[_Need, ...]]:
             _LOOKS,
         ),
         "letters": (
-            *_topics("READ", names.dead, names.raw),
-            *_topics("WRITE", names.dead, names.raw),
+            *_topics("READ", names.dead, names.raw, names.load),
+            *_topics("WRITE", names.dead, names.raw, names.load),
             ("topic", names.dead, ("DELETE",)),  # of what is purged
             ("transactional_id", transactional_id(names.dead), ("WRITE",)),
             _LOOKS,
