@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from avro_bodies import avro_schema, body_of, record_of
 from brokers import Broker
+from commands import run
 from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
@@ -30,6 +31,7 @@ from streamproc.formats import Formats, SchemaFolder
 from streamproc.kafka.raw_schemas import RawSchemas
 from streamproc.kafka.registry import Registry, RowDecoder
 from streamproc.settings import RegistrySettings
+from streamproc.shipped import shipped
 
 pytestmark = pytest.mark.registry
 
@@ -206,6 +208,21 @@ def test_a_schema_that_the_registry_does_not_know_is_asked_for_again_then_a_dead
     (letter,) = place.dead_letters()
     assert (letter.stage, letter.code, letter.view) == ("decode", "unknown_schema", b'{"bytes":7}')
     assert set(rows(place, registry)) == {"plain"}
+
+
+def test_rules_are_tried_on_a_topic_of_avro(
+    place: Workplace, client: SchemaRegistryClient, registry: str
+) -> None:
+    topic = place.topics.raw
+    place.broker.produce(topic, [(None, as_avro(client, topic, f"m-{n}"), 0) for n in range(3)])
+    variables = place.environment(registry_url=registry)
+    rules = shipped("rules/default.yaml")
+
+    done = run(variables, place.folder, "rules", "diff", rules, rules, "--topic", topic, "--json")
+
+    assert done.returncode == 0
+    told = json.loads(done.stdout)
+    assert (told["events"], told["refused"]) == (3, {})
 
 
 # -- without a worker -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,8 +20,9 @@ from streamproc.cli.throwaway import throwaway_keys
 if TYPE_CHECKING:
     from streamproc.effects.difference import Comparison, Difference
     from streamproc.events import Record
+    from streamproc.kafka.ranges import RangeReader
+    from streamproc.kafka.raw_schemas import RawSchemas
     from streamproc.rules import Ruleset
-    from streamproc.settings import Settings
 
 __all__ = ["diff"]
 
@@ -77,6 +79,8 @@ def diff(
         from streamproc.assemble import Assembly
         from streamproc.effects.difference import Comparison
         from streamproc.identity import View
+        from streamproc.kafka.ranges import RangeReader
+        from streamproc.kafka.raw_schemas import RawSchemas
         from streamproc.redact import Tokens
 
         assembly = Assembly(kept_apart, ring, View())
@@ -85,7 +89,11 @@ def diff(
         if file is not None:
             _compare_file(comparison, file, settings.topics.raw)
         else:
-            _compare_topic(comparison, settings, str(topic), sample)
+            schemas = RawSchemas(settings.registry, assembly.formats)
+            _compare_topic(
+                comparison, schemas, RangeReader(settings.kafka, str(topic), last=sample)
+            )
+            schemas.close()
     _tell(comparison.difference, rulesets, as_json=as_json)
     sys.exit(EXIT_NO if comparison.difference.less else 0)
 
@@ -122,16 +130,21 @@ def _records(file: BinaryIO, topic: str) -> Iterator[Record]:
             yield Record(Origin(topic, 0, number), None, value, Micros(0))
 
 
-def _compare_topic(comparison: Comparison, settings: Settings, topic: str, sample: int) -> None:
-    from streamproc.kafka.ranges import RangeReader
-
-    with RangeReader(settings.kafka, topic, last=sample) as reader:
+def _compare_topic(comparison: Comparison, schemas: RawSchemas, topic: RangeReader) -> None:
+    with topic as reader:
         total = sum(each.following - each.first for each in reader.stretches)
         with progress_of(total) as advance:
             while not reader.done:
                 records = reader.read(BATCH_RECORDS, READ_SECONDS)
-                comparison.take(records)
+                asyncio.run(_compare_batch(comparison, schemas, records))
                 advance(len(records), len(records))
+
+
+async def _compare_batch(
+    comparison: Comparison, schemas: RawSchemas, records: Sequence[Record]
+) -> None:
+    async with schemas.at_hand(records):
+        comparison.take(records)
 
 
 def _tell(difference: Difference, rulesets: Sequence[Ruleset], *, as_json: bool) -> None:
