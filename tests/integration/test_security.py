@@ -15,6 +15,7 @@ from brokers import Broker
 from commands import Done
 from commands import run as run_command
 from confluent_kafka import KafkaError, Message, Producer
+from dead_letters import Yard, number_as_id
 from locks import (
     Authority,
     Certificate,
@@ -153,6 +154,30 @@ def test_a_role_is_allowed_its_commands_and_nobody_else(
     refused = run(place, locked, "nobody", *command)
     assert refused.returncode != 0
     assert b"Traceback" not in refused.stderr
+
+
+def test_letters_are_sent_again_and_purged_by_those_whose_role_it_is(
+    place: Workplace, locked: Locked
+) -> None:
+    yard = Yard(locked.plain, place.folder)
+    yard.topics = place.topics
+    yard.fail(map(number_as_id, range(3)))
+    audited = {"audit_file": yard.audit}
+    everything = ["--before", "2100-01-01", "--reason", "old", "--force", "--apply"]
+
+    def asked(role: str, *arguments: str) -> int:
+        environment = place.environment(**locked.variables(role), **audited)
+        return run_command(environment, place.folder, "dead", *arguments).returncode
+
+    for other in ("worker", "nobody"):
+        assert asked(other, "replay", "--all") != 0
+        assert asked(other, "purge", *everything) != 0
+    assert yard.replayed() == []
+    assert len(yard.letters()) == 3
+    assert asked("letters", "replay", "--all") == 0
+    assert len(yard.replayed()) == 3
+    assert asked("letters", "purge", *everything) == 0
+    assert b"No dead letters." in run(place, locked, "letters", "dead", "list").stdout
 
 
 def test_who_publishes_may_write_raw_events_and_no_rows(place: Workplace, locked: Locked) -> None:
