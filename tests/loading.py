@@ -15,7 +15,7 @@ import orjson
 
 from streamproc.errors import RetryableError
 from streamproc.events import ManifestEntry, Micros, Origin, Row, Times
-from streamproc.kafka.codecs import encode_row
+from streamproc.kafka.codecs import ROW, declared_codec, encode_row
 from streamproc.warehouse.dialect import Dialect
 from streamproc.warehouse.loading.plan import NoDeadLetters
 from streamproc.warehouse.loading.session import Clock
@@ -32,6 +32,7 @@ __all__ = [
     "MemorySource",
     "MemoryTopic",
     "TestClock",
+    "earlier_message",
     "fault",
     "message",
     "messages",
@@ -70,6 +71,13 @@ def message(number: int, **properties: Any) -> tuple[bytes, bytes]:
     """Return key and value of the row ``number``."""
     made = row(number, **properties)
     return made.ordering_key, encode_row(made)
+
+
+def earlier_message(number: int, **properties: Any) -> bytes:
+    """Return the value of the row ``number`` as it was written by the schema before."""
+    codec = declared_codec("earlier/row_1")
+    fields = ROW.decode(encode_row(row(number, **properties)))
+    return codec.encode({each["name"]: fields[each["name"]] for each in codec.schema["fields"]})
 
 
 def messages(numbers: Iterable[int]) -> list[tuple[bytes, bytes]]:

@@ -18,6 +18,7 @@ from loading import (
     MemorySource,
     MemoryTopic,
     TestClock,
+    earlier_message,
     fault,
     message,
     outage,
@@ -112,6 +113,15 @@ def test_all_that_is_there_is_loaded_and_told_to_the_group(loading: Loading) -> 
     assert loading.ids() == expected(range(250))
     assert sum(loading.last.committed.values()) == 250
     assert loading.spool.memory_size == loading.spool.file_size == 0
+
+
+def test_rows_of_the_schema_before_are_loaded_beside_those_of_today(loading: Loading) -> None:
+    both = [earlier_message(n, n=n) if n % 3 else message(n, n=n)[1] for n in range(150)]
+    loading.rows.publish(both, partition=0)
+
+    assert loading.run().dead == 0
+    rows = loading.query("SELECT id, n, identity_resolved_by FROM paid")
+    assert sorted(rows) == sorted((f"m-{n}", n, None) for n in range(150))
 
 
 def test_it_goes_on_where_the_warehouse_is(loading: Loading) -> None:
