@@ -105,19 +105,27 @@ def _print(inventory: Inventory) -> None:
     if not total:
         click.echo("No dead letters.")
         return
-    right = dict.fromkeys(("Letters", "Share", "Waiting"), "right")
-    headings = ("Stage", "Code", "Path", "Letters", "Share", "Waiting", "First", "Last", "Example")
+    # 80 columns have to do, with nothing of a field's name cut off.
     table = Table(box=None, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, justify=right.get(heading, "left"))  # type: ignore[arg-type] # of rich's words
+    table.add_column("Stage, code, path", overflow="fold")
+    for heading in ("Letters", "Share", "Waiting"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("First UTC", "Last UTC"):
+        table.add_column(heading, no_wrap=True)
     for group in groups:
-        share = f"{group.letters / total:.1%}"
-        moments = (moment_text(group.first), moment_text(group.last))
-        counts = (f"{group.letters:,}", share, f"{group.waiting:,}")
-        table.add_row(*group.cause, *counts, *moments, str(group.example))
-    plain_console(200).print(table)
-    for stage, code in dict.fromkeys((group.cause.stage, group.cause.code) for group in groups):
+        stage, code, path = group.cause
+        counts = (f"{group.letters:,}", f"{group.letters / total:.1%}", f"{group.waiting:,}")
+        moments = (_day_and_minute(group.first), _day_and_minute(group.last))
+        table.add_row(f"{stage}.{code} {path}".rstrip(), *counts, *moments)
+    plain_console(120).print(table)
+    examples = {group.cause[:2]: group.example for group in reversed(groups)}
+    for stage, code in dict.fromkeys(group.cause[:2] for group in groups):
         advice = advice_on(stage, code)
-        click.echo(f"{stage}.{code}: {advice.meaning}.\n    {advice.remedy}")
+        click.echo(f"{stage}.{code}, as {examples[stage, code]}: {advice.meaning}.")
+        click.echo(f"    {advice.remedy}")
     waiting = sum(group.waiting for group in groups)
     click.echo(f"{counted(total, 'dead letter')}, {waiting:,} of them waiting.")
+
+
+def _day_and_minute(moment: int) -> str:
+    return moment_text(moment)[5:16].replace("T", " ")
