@@ -14,6 +14,8 @@ from streamproc.assemble import make_pipeline
 from streamproc.demo import generate
 from streamproc.events import Link, Micros, Origin, Record, Redacted, Row
 from streamproc.identity import View
+from streamproc.identity.mappings import Mapping, MappingView
+from streamproc.identity.store import MemoryStore
 from streamproc.kafka.codecs import decode_row, encode_row
 from streamproc.settings import LoaderSettings, Settings
 from streamproc.warehouse.dialect import Dialect
@@ -22,7 +24,7 @@ from streamproc.warehouse.sink import Batch, Frame, Sink
 from streamproc.warehouse.sinks.duckdb import open_duckdb
 from streamproc.warehouse.standard import SYSTEM
 
-__all__ = ["Made", "fill", "load", "make"]
+__all__ = ["Made", "fill", "load", "make", "mappings"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,20 @@ def load(sink: Sink, rows: Sequence[Row]) -> None:
     """Load ``rows`` in one batch, now; none is no batch."""
     if rows:
         sink.load(prepare(sink, _batch(sink.dialect, rows)))
+
+
+def mappings(links: Iterable[Link]) -> list[Mapping]:
+    """Return what the loader keeps of ``links``: whose each token is that is another's by now."""
+    store = MemoryStore()
+    kept = MappingView(store, View(store))
+    for link in links:
+        kept.add(link)
+    kept.begin_anew()
+    found, more = [], True
+    while more:
+        some, more = kept.due(1_000)
+        found += some
+    return found
 
 
 def _batch(dialect: Dialect, rows: Sequence[Row]) -> Batch:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,11 +21,9 @@ import orjson
 import pytest
 from downstream.dbt_runs import artifact, need_dbt, run_dbt, statuses
 
-from streamproc.events import Micros
+from streamproc.events import Link, Micros
 from streamproc.identity import View
 from streamproc.identity.links import alias
-from streamproc.identity.mappings import MappingView
-from streamproc.identity.store import MemoryStore
 from streamproc.settings import LoaderSettings
 from streamproc.warehouse.mappings import COLUMNS, MAPPINGS
 from streamproc.warehouse.schema import CreateTable
@@ -170,20 +168,19 @@ def test_events_belong_to_whom_all_links_say(demo: Demo) -> None:
 
 
 def test_whose_events_are_is_what_the_loaders_table_says(demo: Demo) -> None:
-    store = MemoryStore()
-    view = View(store)
-    kept = MappingView(store, view)
+    view = View()
     for link in demo.made.links:
-        kept.add(link)
+        view.add(link)
     before = {each.message_id: view.resolve(each.subject).id for each in demo.made.redacted}
     # What no row shows: two people, each with events, turn out to be one.
     people = {row.identity_id for row in demo.made.rows if row.user_id and row.identity_id}
     one, other = sorted(people)[:2]
-    kept.add(alias(one, other, Micros(1)))
+    late = alias(one, other, Micros(1))
+    view.add(late)
     expected = {each.message_id: view.resolve(each.subject).id for each in demo.made.redacted}
     assert expected != before
     warehouse = demo.loaded.copy(demo.folder / "mapped.duckdb")
-    fill_mappings(warehouse, kept)
+    fill_mappings(warehouse, [*demo.made.links, late])
 
     done = warehouse.dbt("build")
 
@@ -192,23 +189,17 @@ def test_whose_events_are_is_what_the_loaders_table_says(demo: Demo) -> None:
     assert dict(found) == expected
 
 
-def fill_mappings(warehouse: Warehouse, kept: MappingView) -> None:
+def fill_mappings(warehouse: Warehouse, links: Sequence[Link]) -> None:
     """Write the table that the loader keeps."""
     sink = open_duckdb(LoaderSettings(duckdb_file=warehouse.file))
     sink.change([CreateTable(MAPPINGS, COLUMNS)])
     sink.close()
-    kept.begin_anew()
     with duckdb.connect(str(warehouse.file)) as connection:
-        more = True
-        while more:
-            mappings, more = kept.due(1_000)
-            for token, kind, identity, since in mappings:
-                assert identity is not None
-                connection.execute(
-                    f"INSERT INTO {MAPPINGS} (token, kind, identity_id, valid_from, uuid_ts)"
-                    " VALUES (?, ?, ?, make_timestamptz(?), now())",
-                    [token, kind, identity, since],
-                )
+        connection.executemany(
+            f"INSERT INTO {MAPPINGS} (token, kind, identity_id, valid_from, uuid_ts)"
+            " VALUES (?, ?, ?, make_timestamptz(?), now())",
+            demo_warehouse.mappings(links),
+        )
 
 
 def test_sessions_are_the_sdks_where_it_counts_them(demo: Demo) -> None:

@@ -14,6 +14,8 @@ from snowflake_server import SnowflakeServer, snowflake_server
 
 from streamproc.identity import View
 from streamproc.settings import LoaderSettings, Settings
+from streamproc.warehouse.mappings import COLUMNS, MAPPINGS
+from streamproc.warehouse.schema import CreateTable
 from streamproc.warehouse.sinks.snowflake import open_snowflake
 
 EVENTS = 400
@@ -47,7 +49,14 @@ def server(made: demo_warehouse.Made) -> Iterator[SnowflakeServer]:
         )
         sink = open_snowflake(settings, clock=time.time)
         demo_warehouse.load(sink, made.rows)
+        sink.change([CreateTable(MAPPINGS, COLUMNS)])
         sink.close()
+        for token, kind, identity, _ in demo_warehouse.mappings(made.links):
+            started.rows(
+                DATABASE,
+                f"INSERT INTO {MAPPINGS} (token, kind, identity_id)"
+                f" VALUES ('{token}', '{kind}', '{identity}')",
+            )
         yield started
 
 
