@@ -1,6 +1,8 @@
 """Thousands of events as typed Arrow tables: :mod:`~streamproc.warehouse.shape.tables`, quickly.
 
-Events are read in blocks. From each block the values are gathered key by key
+Payloads of events that are alike are read into columns together
+(:mod:`~streamproc.warehouse.shape.parsing`). Events of which that cannot be said to mean the same
+are read in blocks: from each the values are gathered key by key
 (:mod:`~streamproc.warehouse.shape.gather`), and what was parsed is let go of. At the end the
 events are put in the order of their tables, so that ``tracks`` and the tables of its events are
 slices of the same arrays. Events that need a decision of their own about names go one by one
