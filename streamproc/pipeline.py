@@ -20,7 +20,7 @@ import orjson
 import structlog
 
 from streamproc.deadletters import Seal, dead_letter
-from streamproc.decode import Limits, Unframe, decode
+from streamproc.decode import Limits, Unframe, decode, json_text
 from streamproc.detect import Detector
 from streamproc.enrich.enricher import Enricher
 from streamproc.erasure import NOBODY, Suppression, anonymised, unnamed
@@ -148,13 +148,21 @@ class Pipeline:
             if isinstance(outcome, EventError):
                 # An original would say for good whose event it was.
                 seal = None if record.origin in nobodys else self._parts.seal
-                outcomes.append(dead_letter(record, outcome, ruleset=self.ruleset, seal=seal))
+                text = self._text(record)
+                outcomes.append(
+                    dead_letter(record, outcome, ruleset=self.ruleset, seal=seal, text=text)
+                )
                 kept.append(None)
             else:
                 outcomes.append(outcome)
                 kept.append(made if isinstance(made, Redacted) else None)
         unusable = self._parts.redactor.subjects.take_unusable()
         return Result(outcomes, list(links), kept, unusable)
+
+    def _text(self, record: Record) -> bytes | None:
+        """Return the JSON text that a record stands for; None where it is none or cannot be."""
+        text = self._attempt("decode", record, lambda each: json_text(each, self._parts.unframe))
+        return None if isinstance(text, EventError) or text is record.value else text or None
 
     # -- stages -----------------------------------------------------------------------------------
 

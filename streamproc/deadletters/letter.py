@@ -11,7 +11,12 @@ __all__ = ["dead_letter"]
 
 
 def dead_letter(
-    record: Record, error: EventError, *, ruleset: str, seal: Seal | None
+    record: Record,
+    error: EventError,
+    *,
+    ruleset: str,
+    seal: Seal | None,
+    text: bytes | None = None,
 ) -> DeadLetter:
     """Return the dead letter of ``record``.
 
@@ -21,6 +26,7 @@ def dead_letter(
         ruleset: Fingerprint of the ruleset in force; empty where none is.
         seal: Encrypts the original, as :func:`~streamproc.deadletters.seal.sealer` makes it;
             without one the original is left out, and ``origin`` says where it lies.
+        text: The JSON text that the record stands for, where it is none itself.
     """
     packed = b"" if seal is None else pack_original(record.key, record.value, record.headers)
     return DeadLetter(
@@ -30,6 +36,6 @@ def dead_letter(
         origin=record.origin,
         timestamp=record.timestamp,
         ruleset=ruleset,
-        view=view(record.value),
+        view=view(record.value if text is None else text),
         sealed=None if seal is None else seal(packed),
     )

@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from schema_registry import Gate, basic, write_certificate
 from workplace import Workplace
 
+from streamproc.deadletters import unpack_original, unseal
 from streamproc.decode import Limits, decode
 from streamproc.demo import Generated
 from streamproc.errors import ConfigError, EventError, RetryableError
@@ -193,6 +194,25 @@ def test_events_wait_for_a_registry_that_is_away_and_those_without_need_of_it_do
     gate.close()
 
 
+def test_a_dead_letter_shows_the_shape_of_an_avro_event(
+    place: Workplace, client: SchemaRegistryClient, registry: str
+) -> None:
+    context = SerializationContext(place.topics.raw, MessageField.VALUE)
+    serialize = AvroSerializer(client, json.dumps(record_of(type="string", traits="long")))
+    value = bytes(serialize({"type": "track", "traits": 7}, context))
+    place.broker.produce(place.topics.raw, [(None, value, 0)])
+
+    with place.ready_worker(registry_url=registry) as worker:
+        wait_until(lambda: place.committed() == 1)
+        assert worker.stop() == 0
+
+    (letter,) = place.dead_letters()
+    assert (letter.code, letter.path) == ("wrong_type", "traits")
+    assert json.loads(letter.view) == {"type": "track", "traits": "<integer>"}
+    assert letter.sealed is not None
+    assert unpack_original(unseal(place.pair.private, letter.sealed))[1] == value
+
+
 def test_a_schema_that_the_registry_does_not_know_is_asked_for_again_then_a_dead_letter(
     place: Workplace, registry: str
 ) -> None:
@@ -210,9 +230,11 @@ def test_a_schema_that_the_registry_does_not_know_is_asked_for_again_then_a_dead
     assert set(rows(place, registry)) == {"plain"}
 
 
+@pytest.mark.kafka
 def test_rules_are_tried_on_a_topic_of_avro(
-    place: Workplace, client: SchemaRegistryClient, registry: str
+    kafka: Broker, tmp_path: Path, client: SchemaRegistryClient, registry: str
 ) -> None:
+    place = Workplace(kafka, tmp_path)
     topic = place.topics.raw
     place.broker.produce(topic, [(None, as_avro(client, topic, f"m-{n}"), 0) for n in range(3)])
     variables = place.environment(registry_url=registry)
