@@ -21,6 +21,7 @@ Limits (:mod:`.language`) say from where on this is not believed. A link that is
 nothing any more, and its two ends stay apart whatever events say later.
 
 The configuration is read by :mod:`.config`. What the business knows is :mod:`.attributes`.
+What changes for whoever keeps a table of it all is :mod:`.mappings`.
 
 Imports ``events``, ``errors``, and of ``rules`` what reads YAML and names entities; pydantic,
 orjson and structlog. No I/O but for the configuration's file: the topics are read and written by

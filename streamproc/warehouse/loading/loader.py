@@ -7,7 +7,8 @@ goes on with what it has once the warehouse is back.
 
 The way of a record: ``source`` (Kafka) → ``intake`` (decode, frames, spool) → ``pending`` (what the
 next batch holds) → ``batches`` (tables changed, one kind a column) → the sink. ``session`` drives
-it, and talks to the warehouse through ``desk``.
+it, and talks to the warehouse through ``desk``. Beside it, at the same desk, ``mappings`` keeps the
+table of whose an identity is by now.
 """
 
 from __future__ import annotations
