@@ -23,7 +23,7 @@ MARKED: Final = b"m/"
 """What the keys of marks begin with; a token follows."""
 NOTED: Final = b"\x00mapped/"
 MARKS: Final = b"\x00marks"
-"""Is there once there is anybody to be told. Nothing is marked before: a state that is read from the
+"""Is there once there is anybody to be told. Nothing is marked before: what is read from the
 beginning would be written twice, and the first telling tells all anyway."""
 
 

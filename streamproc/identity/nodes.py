@@ -200,7 +200,6 @@ class Nodes:
             self._store.put(_node_key(token), value)
             self._hot.put(token, node)
 
-
     def tokens(self) -> Iterator[Token]:
         """Yield the tokens of which something is kept, in their order."""
         prefix = _node_key(Token(""))
