@@ -56,7 +56,7 @@ def _whose(option: str, name: str, metavar: str, text: str) -> Callable[[Any], A
 @json_option
 @click.pass_context
 def erase(ctx: click.Context, /, **asked: Any) -> None:
-    """Erase a person: forget, suppress, delete; and print the receipt.
+    """Erase a person everywhere, and verify that nothing is left.
 
     The person is all that the links show to be the same one, whatever is given of it: user ids,
     devices and traits, under every key of the ring. A device or trait that others have, too, stays.
