@@ -6,7 +6,6 @@ An edge: imports ``settings`` and the core; knows no Kafka.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import get_args
 from weakref import WeakValueDictionary
@@ -53,7 +52,6 @@ __all__ = [
     "Assembly",
     "detectors_fingerprint",
     "every_key",
-    "key_forgetter",
     "load_ciphers",
     "load_formats",
     "load_identity_config",
@@ -159,25 +157,6 @@ def load_subject_keys(settings: Settings, ring: KeyRing) -> SubjectKeyFile:
         message = "no store of people's keys is configured; name a file, which is made"
         raise ConfigError(Problem("settings", "keys.subjects", message))
     return SubjectKeyFile(settings.keys.subjects, ring)
-
-
-def key_forgetter(
-    settings: Settings, ring: KeyRing
-) -> Callable[[Collection[Token]], object] | None:
-    """Return what deletes the keys of people who are erased; None where no store is configured.
-
-    Raises:
-        ConfigError: The store cannot be used.
-    """
-    if settings.keys.subjects is None:
-        return None
-    store = load_subject_keys(settings, ring)
-
-    def forget(tokens: Collection[Token]) -> None:
-        if store.count_of(tokens):  # mostly none: a state that is made anew reads all cases
-            store.forget(tokens)
-
-    return forget
 
 
 def load_ciphers(settings: Settings) -> Ciphers:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from secrets import token_bytes
 
@@ -129,6 +129,14 @@ class SubjectKeyFile:
                     return before - self._count()
             except sqlite3.Error:
                 raise RetryableError("the store of people's keys cannot be used now") from None
+
+    def forget_if_there(self, persons: Collection[Token]) -> int:
+        """Do as :meth:`forget` where any of ``persons`` has a key; costs little where none has.
+
+        Raises:
+            RetryableError: The file cannot be read or written now.
+        """
+        return self.forget(persons) if self.count_of(persons) else 0
 
     def count_of(self, persons: Iterable[Token]) -> int:
         """Return how many of ``persons`` have a key.

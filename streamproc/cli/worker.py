@@ -10,6 +10,9 @@ import click
 from streamproc.cli import settings_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from streamproc.events import Token
     from streamproc.kafka.codecs import Codec
     from streamproc.kafka.identity.reader import IdentityReader
     from streamproc.redact import KeyRing
@@ -29,7 +32,6 @@ def worker(ctx: click.Context) -> None:
     """
     from streamproc import telemetry
     from streamproc.assemble import (
-        key_forgetter,
         load_formats,
         load_identity_config,
         load_key_ring,
@@ -54,10 +56,19 @@ def worker(ctx: click.Context) -> None:
         load_rules(settings)
     wait_for_topics(settings)
     rows = wait_for_row_codec(settings.registry, settings.topics.load)
-    nobody, erased = nobody_of(config, ring), key_forgetter(settings, ring)
+    nobody, erased = nobody_of(config, ring), _forgetting(settings, ring)
     with following_identity(settings, config, nobody, erased) as identity:
         code = _run(settings, ring, identity, rows)
     sys.exit(code)
+
+
+def _forgetting(settings: Settings, ring: KeyRing) -> Callable[[Collection[Token]], object] | None:
+    """Return what deletes the keys of people who are erased; None where there is no store."""
+    from streamproc.assemble import load_subject_keys
+
+    if settings.keys.subjects is None:
+        return None
+    return load_subject_keys(settings, ring).forget_if_there
 
 
 def _run(settings: Settings, ring: KeyRing, identity: IdentityReader, rows: Codec) -> int:

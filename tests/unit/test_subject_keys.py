@@ -161,6 +161,7 @@ def test_who_has_a_key_is_counted_and_given_none(file: Path) -> None:
     assert store.count_of([JANE, BOB]) == 0
     store.key_of(JANE)
     assert store.count_of([JANE, BOB]) == 1
-    store.forget([JANE])
+    assert store.forget_if_there([BOB]) == 0
+    assert store.forget_if_there([JANE, BOB]) == 1
     assert store.count_of([JANE, BOB]) == 0
     store.close()
