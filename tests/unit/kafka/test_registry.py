@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -244,3 +245,27 @@ def test_settings_that_cannot_be_right_are_refused_at_once(settings: RegistrySet
     with pytest.raises(ConfigError) as refused:
         Registry(settings)
     assert "sesame" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "path", "told"),
+    [
+        ({"username": "u"}, "registry.password", "username and password are needed all, or none"),
+        ({"oauth_url": "http://127.0.0.1:1"}, "registry.oauth_client_id", "needed all, or none"),
+        (
+            {"username": "u", "password": SecretStr("p"), "token": SecretStr("t")},
+            "registry",
+            "expected one of user name and password, a token, and oauth_url",
+        ),
+        ({"ssl_key_file": Path("key.pem")}, "registry.ssl_certificate_file", "needed all, or none"),
+        ({"ssl_ca_file": Path("none.pem")}, "registry.ssl_ca_file", "cannot be used"),
+    ],
+)
+def test_credentials_that_do_not_go_together_are_told(
+    said: dict[str, Any], path: str, told: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Registry(RegistrySettings(url="http://127.0.0.1:1", **said))
+    (problem,) = refused.value.problems
+    assert problem.path == path
+    assert told in problem.message
