@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from streamproc.cli import counted, settings_of
+from streamproc.cli.secret_files import write_new
 
 if TYPE_CHECKING:
     from streamproc.events import Token
     from streamproc.redact import KeyRing
 
 __all__ = ["keys"]
-
-OWNER_ALONE = 0o600
 
 AS_JSON = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object instead of what people read."
@@ -57,11 +55,11 @@ def generate(ring_file: Path, private_file: Path | None) -> None:
     from streamproc.redact.keys import KEY_BYTES
 
     ring = write_key_ring("k1", {"k1": secrets.token_bytes(KEY_BYTES)})
-    _write_new(ring_file, ring)
+    write_new(ring_file, ring)
     lines = ["[keys]", f'file = "{ring_file.resolve()}"']
     if private_file is not None:
         pair = generate_key_pair()
-        _write_new(private_file, pair.private + "\n")
+        write_new(private_file, pair.private + "\n")
         lines += ["", "[dead_letters]", f'public_key = "{pair.public}"']
     click.echo("Set in streamproc.toml:\n", err=True)
     click.echo("\n".join(lines))
@@ -231,20 +229,5 @@ def _write_again(file: Path, ring: KeyRing) -> None:
     from streamproc.redact import write_key_ring
 
     beside = file.with_name(f"{file.name}.new")
-    _write_new(beside, write_key_ring(ring.active, ring.secrets, ring.overlap))
+    write_new(beside, write_key_ring(ring.active, ring.secrets, ring.overlap))
     beside.replace(file)
-
-
-def _write_new(file: Path, content: str) -> None:
-    from streamproc.errors import ConfigError, Problem
-
-    try:
-        place = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ALONE)
-    except FileExistsError:
-        raise ConfigError(Problem(str(file), "", "is there already; not written over")) from None
-    except OSError as error:
-        raise ConfigError(Problem(str(file), "", f"cannot be written: {error.strerror}")) from None
-    with os.fdopen(place, "w", encoding="ascii") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(place)

@@ -1,4 +1,4 @@
-"""The topics of identity state, for commands: written until the brokers have it, read to the end."""
+"""The topics of identity state, for commands: written until brokers have it, read to the end."""
 
 from __future__ import annotations
 

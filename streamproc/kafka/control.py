@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
@@ -27,8 +27,9 @@ from confluent_kafka import (
 )
 
 from streamproc.errors import RetryableError, place_of
-from streamproc.events import Micros
+from streamproc.events import Headers, Micros
 from streamproc.kafka.clients import LONE_GROUP, client_config
+from streamproc.kafka.headers import headers_of
 from streamproc.settings import KafkaSettings
 
 __all__ = [
@@ -63,12 +64,14 @@ class LogRecord(NamedTuple):
 
     Attributes:
         timestamp: When it was written, by the clock of who wrote it.
+        headers: What stands beside it.
     """
 
     offset: int
     key: bytes | None
     value: bytes | None
     timestamp: Micros
+    headers: Headers = ()
 
 
 class LogReader(threading.Thread):
@@ -151,7 +154,8 @@ class LogReader(threading.Thread):
             self._break(SHORTER)
         elif error is None:
             timestamp = Micros(message.timestamp()[1] * 1_000)
-            self._apply(LogRecord(offset, message.key(), message.value(), timestamp))
+            key, value, headers = message.key(), message.value(), headers_of(message)
+            self._apply(LogRecord(offset, key, value, timestamp, headers))
             self._advance(offset + 1)
         else:  # the end: past what compaction took, too
             self._advance(offset)
@@ -255,7 +259,9 @@ class LogWriter:
             }
         )
 
-    def append(self, key: bytes, value: bytes | None) -> int:
+    def append(
+        self, key: bytes, value: bytes | None, headers: Mapping[str, bytes] | None = None
+    ) -> int:
         """Return the offset of the record, once the brokers have it; no value takes the key's back.
 
         Raises:
@@ -267,7 +273,9 @@ class LogWriter:
             reports.put((error, message.offset()))
 
         try:
-            self._producer.produce(self._topic, value, key, PARTITION, on_delivery=told)
+            self._producer.produce(
+                self._topic, value, key, PARTITION, on_delivery=told, headers=dict(headers or {})
+            )
         except (BufferError, KafkaException) as refused:
             cause = refused.args[0]
             name = cause.name() if isinstance(cause, KafkaError) else "no room"

@@ -33,8 +33,9 @@ from confluent_kafka import (
 )
 
 from streamproc.decode.times import MAX_MICROS, MIN_MICROS
-from streamproc.events import Headers, Micros, Origin, Record
+from streamproc.events import Micros, Origin, Record
 from streamproc.kafka.clients import client_config
+from streamproc.kafka.headers import headers_of
 from streamproc.kafka.leases import Lease
 from streamproc.kafka.topic_ids import CurrentTopics
 from streamproc.settings import KafkaSettings
@@ -373,15 +374,7 @@ def to_record(message: Message) -> Record:
     # warehouse knows the year 200,000.
     arrived = min(max(message.timestamp()[1] * 1_000, MIN_MICROS), MAX_MICROS)
     origin = Origin(topic, partition, offset)
-    return Record(origin, message.key(), message.value(), Micros(arrived), _headers(message))
-
-
-def _headers(message: Message) -> Headers:
-    try:
-        found: Any = message.headers()  # a list of pairs, or None; its types allow for more
-    except (SystemError, UnicodeDecodeError):  # a name that is not UTF-8: brokers do not look
-        return ()
-    return tuple(found) if found else ()
+    return Record(origin, message.key(), message.value(), Micros(arrived), headers_of(message))
 
 
 def _uncommitted(leases: Iterable[Lease]) -> list[TopicPartition]:

@@ -47,7 +47,10 @@ Which rows were made by which ruleset: a row's fingerprint is that of rules, det
 plan together; a published ruleset says both (``rows`` and ``fingerprint``), and every worker says
 what it writes on rows in its status.
 
-``records``, ``ledger``, ``status`` and ``shadow_report`` are pure. The rest imports
+**Signatures.** Where `rules.signers` names whose statements count, all others are ignored as if
+they were none (:mod:`.signatures`), but for a worker's ``abort``, which leaves in force what is.
+
+``records``, ``ledger``, ``signatures``, ``status`` and ``shadow_report`` are pure. The rest imports
 ``kafka.control``, ``settings``, ``rules``, ``effects``, ``pipeline`` and ``assemble``; never
 ``flow`` or ``worker``.
 """

@@ -24,9 +24,11 @@ from streamproc.pipeline import Pipeline
 from streamproc.rollout.in_force import Part, records_of
 from streamproc.rollout.ledger import Ledger, Piece, Try
 from streamproc.rollout.pipelines import Pipelines
-from streamproc.rollout.records import Activate, Published, Shadow, ShadowEnd, decode
+from streamproc.rollout.records import Activate, Published, Shadow, ShadowEnd
 from streamproc.rollout.reporter import Reporter
 from streamproc.rollout.shadow import Candidate, Shadowing
+from streamproc.rollout.signatures import Trust
+from streamproc.rollout.signers import said
 from streamproc.rollout.status import PartitionStatus, WorkerStatus
 from streamproc.settings import KafkaSettings
 
@@ -53,6 +55,7 @@ class Channel:
         rules: The topic of rules.
         status: The topic of status.
         patience_seconds: How long a broker that is away is waited for.
+        trust: Whose statements count; None for everybody's.
     """
 
     worker: str
@@ -62,6 +65,7 @@ class Channel:
     rules: str
     status: str
     patience_seconds: float
+    trust: Trust | None = None
 
 
 class TopicRules:
@@ -189,7 +193,7 @@ class TopicRules:
     # -- the log ----------------------------------------------------------------------------------
 
     def _take(self, record: LogRecord) -> None:
-        statement = decode(record.value)
+        statement = said(record, self._channel.trust)
         with self._lock:
             self._read = record.offset + 1
             if statement is None:
@@ -203,7 +207,7 @@ class TopicRules:
             self._try_beside()
         if statement is None and self._ignored == 1:
             log.error(
-                "record of the topic of rules is no statement, ignored; told once",
+                "record of the topic of rules is no statement that counts, ignored; told once",
                 offset=record.offset,
             )
         self._reporter.wake()

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Self
 
 from confluent_kafka import KafkaException
 
-from streamproc.errors import RetryableError
+from streamproc.errors import ConfigError, Problem, RetryableError
 from streamproc.events import Micros
 from streamproc.kafka.control import (
     LogReader,
@@ -23,7 +23,8 @@ from streamproc.kafka.control import (
 )
 from streamproc.kafka.topic_ids import TopicIds
 from streamproc.rollout.ledger import Ledger
-from streamproc.rollout.records import Statement, decode, encode
+from streamproc.rollout.records import Statement, encode
+from streamproc.rollout.signers import said, signing_key_of, trust_of
 from streamproc.settings import Settings
 
 __all__ = ["Entry", "RulesLog"]
@@ -61,6 +62,7 @@ class RulesLog:
         """Connect.
 
         Raises:
+            ConfigError: A key to sign with, or the list of signers, cannot be used.
             RetryableError: The brokers cannot be reached.
         """
         kafka, topics = settings.kafka, settings.topics
@@ -69,6 +71,9 @@ class RulesLog:
         self.ignored = 0
         self.end = 0
         self._raw = topics.raw
+        self._topic = topics.rules
+        self._trust = trust_of(settings)
+        self._key = signing_key_of(settings)
         self._read: queue.SimpleQueue[LogRecord] = queue.SimpleQueue()
         self._ends = lone_consumer(kafka, "fences")
         self._ids = TopicIds(kafka)
@@ -93,9 +98,15 @@ class RulesLog:
         """Append ``statement``, and read up to it and beyond.
 
         Raises:
+            ConfigError: It would not count: there is no key to sign with that is listed.
             RetryableError: The brokers do not answer; it may be there nevertheless.
         """
-        self._writer.append(*encode(statement, uuid.uuid4().hex))
+        key, value = encode(statement, uuid.uuid4().hex)
+        headers = self._key.sign(self._topic, key, value) if self._key else {}
+        if self._trust is not None and not self._trust.allows(key, value, headers):
+            told = f"{self._key.id} is none of rules.signers" if self._key else "is not set"
+            raise ConfigError(Problem("settings", "rules.signing_key", told))
+        self._writer.append(key, value, headers)
         self.catch_up()
 
     def identify(self) -> None:
@@ -122,8 +133,8 @@ class RulesLog:
         return {str(number): end for number, end in ends.items()}
 
     def _take(self, record: LogRecord) -> None:
-        statement = decode(record.value)
         self.end = record.offset + 1
+        statement = said(record, self._trust)
         if statement is None:
             self.ignored += 1
             return

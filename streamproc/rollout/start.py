@@ -15,6 +15,7 @@ from streamproc.rollout.in_force import RulesInForce
 from streamproc.rollout.log import RulesLog
 from streamproc.rollout.pipelines import Pipelines
 from streamproc.rollout.shadow import PartsOf, Shadowing
+from streamproc.rollout.signers import trust_of
 from streamproc.rules import Ruleset
 from streamproc.settings import Settings
 from streamproc.shipped import shipped
@@ -74,4 +75,5 @@ def _channel(settings: Settings) -> Channel:
         rules=settings.topics.rules,
         status=settings.topics.status,
         patience_seconds=settings.kafka.delivery_timeout_seconds,
+        trust=trust_of(settings),
     )

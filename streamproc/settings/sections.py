@@ -118,6 +118,13 @@ class RulesSettings(Section):
     follow: Literal["folder", "topic"] = "folder"
     """Where a worker's rules come from, and their changes: `folder` is this worker's own affair,
     `topic` has all workers change at the same record, by `streamproc rules publish`."""
+    signers: Path | None = None
+    """List of the public keys whose statements on the topic of rules count, a line each and who it
+    is; set it for workers too. Unset, everybody's count who may write there."""
+    signed_offset: Annotated[int, Field(ge=0)] = 0
+    """Offset on that topic from which on statements have to be signed."""
+    signing_key: Path | None = None
+    """Private key to publish rules with (`streamproc rules keygen`); not for workers."""
 
 
 class KeySettings(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +152,10 @@ def test_a_switch_that_the_brokers_did_not_answer_may_have_happened_and_is_said_
     office = Office(embedded, tmp_path)
     append = LogWriter.append
 
-    def unanswered(writer: LogWriter, key: bytes, value: bytes | None) -> int:
-        offset = append(writer, key, value)
+    def unanswered(
+        writer: LogWriter, key: bytes, value: bytes | None, headers: Mapping[str, bytes]
+    ) -> int:
+        offset = append(writer, key, value, headers)
         if b"/activate/" in key:
             raise RetryableError("not written to rules: no answer")
         return offset

@@ -29,6 +29,7 @@ COUNTS = {
     "detect.processes",
     "limits.depth",
     "worker.retries",
+    "rules.signed_offset",
 }
 """Numbers whose name is what is counted."""
 

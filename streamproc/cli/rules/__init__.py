@@ -32,6 +32,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "streamproc.cli.rules.publish:publish",
         "Have a ruleset take over in all workers, at the same record.",
     ),
+    "keygen": (
+        "streamproc.cli.rules.keygen:keygen",
+        "Make a key to publish rules with.",
+    ),
     "rollback": (
         "streamproc.cli.rules.rollback:rollback",
         "Publish an earlier ruleset again.",
