@@ -66,6 +66,7 @@ def loader_settings(place: Path, **options: Any) -> LoaderSettings:
         "batch_rows": BATCH_ROWS,
         "memory_bytes": 1,
         "spool_directory": place,
+        "identity_mappings": False,  # of links, which only brokers have
     }
     return LoaderSettings.model_validate({**common, **options})
 
