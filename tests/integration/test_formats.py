@@ -16,6 +16,7 @@ from brokers import Broker
 from commands import run
 from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
+from confluent_kafka.schema_registry.json_schema import JSONSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 from processes import wait_until
@@ -309,10 +310,6 @@ def test_a_schema_is_read_with_those_that_it_refers_to(
 def test_what_confluents_json_serializer_writes_is_read(
     client: SchemaRegistryClient, registry: str, topic: str
 ) -> None:
-    pytest.importorskip("jsonschema", reason="confluent-kafka[json] is not installed")
-    from confluent_kafka.schema_registry.json_schema import (  # noqa: PLC0415 - where it can be
-        JSONSerializer,
-    )
 
     serialize = JSONSerializer(json.dumps(JSON_SCHEMA), client)
     body = json.loads(as_json("m-1"))

@@ -77,7 +77,9 @@ def test_a_private_key_is_read_as_it_was_written() -> None:
     assert OURS.pem.splitlines()[1] not in repr(again)
 
 
-@pytest.mark.parametrize("text", [b"", b"no key", OURS.public.encode()])
+@pytest.mark.parametrize(
+    "text", [b"", b"no key", OURS.public.encode()], ids=["empty", "words", "public"]
+)
 def test_what_is_no_private_key_is_refused_unquoted(text: bytes) -> None:
     with pytest.raises(ConfigError, match="expected an Ed25519 private key") as told:
         read_signing_key(text, "file")
