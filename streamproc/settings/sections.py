@@ -238,6 +238,8 @@ class LoaderSettings(Section):
     """How far apart, by `received_at`, two rows of one `message_id` are told to be one."""
     duckdb_file: Path = Path("warehouse.duckdb")
     """The database file of the `duckdb` sink."""
+    duckdb_memory_bytes: Annotated[int, Field(ge=134_217_728)] = 536_870_912
+    """Most memory of the database itself; what needs more goes to a folder beside the file."""
     parquet_directory: Path = Path("lake")
     """The folder of the `parquet` sink."""
     postgres_url: SecretStr | None = None

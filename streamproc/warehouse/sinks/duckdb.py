@@ -43,10 +43,6 @@ CHECKPOINT_BYTES: Final = "256MB"
 of 10,000 rows ends in a checkpoint: 68,000 rows/s where 256 MB give 86,000 (1 M rows of 1.3 KB, one
 thread). A loader that was killed replays at most this much."""
 
-OPENED: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "checkpoint_threshold": CHECKPOINT_BYTES
-}
-
 OPTIONS: Final = {Kind.JSON: "USING COMPRESSION zstd"}
 """Of columns. Left to choose, DuckDB takes 34 s for those 1 M rows instead of 15 s, for a file four
 times as large."""
@@ -93,8 +89,13 @@ def open_duckdb(settings: LoaderSettings, access: Access = "load") -> DuckDBSink
         raise ConfigError(Problem(str(file), "", "is a folder, not a database"))
     looks = access == "look"
     where = ":memory:" if looks and not file.exists() else str(file)
+    limit = f"{settings.duckdb_memory_bytes}B"
     try:
-        connection = duckdb.connect(where, read_only=looks and where == str(file), config=OPENED)
+        connection = duckdb.connect(
+            where,
+            read_only=looks and where == str(file),
+            config={"checkpoint_threshold": CHECKPOINT_BYTES, "memory_limit": limit},
+        )
         connection.execute("SET TimeZone = 'UTC'")
     except duckdb.Error as error:
         text = str(error)
