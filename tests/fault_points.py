@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 from unittest.mock import patch
 
 __all__ = [
+    "MISSED",
     "Fault",
     "Faults",
     "Kind",
@@ -27,6 +28,9 @@ __all__ = [
     "gist",
     "refusals",
 ]
+
+MISSED = 77
+"""Exit code of a process that came to another point than the one it was to fail at."""
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[], Any]
@@ -87,6 +91,9 @@ class Points:
             else:
                 self.passed.append(point)
         if self._fault is not None and self._fault.number == number:
+            if self._fault.kind not in faults:
+                # What is done side by side came in another order, and this is another point.
+                os._exit(MISSED)
             return faults[self._fault.kind](work)
         if aside:
             return work()

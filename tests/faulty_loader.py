@@ -33,7 +33,7 @@ from unittest.mock import patch
 import click
 import fault_scenario as scenario
 import structlog
-from fault_points import Fault, Point, Points, deaths, failures, refusals
+from fault_points import MISSED, Fault, Point, Points, deaths, failures, refusals
 from fault_servers import Postgres, Snowflake
 from fault_warehouses import DuckDB, Lake, Warehouse
 from loading import InlineExecutor, KeptDeadLetters, MemorySource, TestClock
@@ -53,6 +53,7 @@ LIFE_SECONDS: Final = 300
 STORY_SECONDS: Final = 1_000.0
 """Longest by the loader's own clock, which passes only while it waits."""
 SEED: Final = 7
+TRIES: Final = 5
 
 WAREHOUSES: Final[Mapping[str, Callable[[str], Warehouse]]] = {
     "duckdb": lambda _: DuckDB(),
@@ -71,6 +72,10 @@ class Verdict(NamedTuple):
 
 class FailedError(Exception):
     """A loader's process has ended otherwise than it should have."""
+
+
+class MissedError(Exception):
+    """A loader's process came to another point than the one it was to fail at."""
 
 
 # -- one life of a loader ------------------------------------------------------------------------
@@ -174,6 +179,8 @@ def forked(work: Callable[[], Any], answer: Path) -> Any:
         if os.WTERMSIG(status) != signal.SIGKILL:
             raise FailedError(f"ended by signal {os.WTERMSIG(status)}")
         return None
+    if os.WEXITSTATUS(status) == MISSED:
+        raise MissedError
     if os.WEXITSTATUS(status) != 0:
         raise FailedError(answer.read_text())
     return json.loads(answer.read_text())
@@ -196,6 +203,21 @@ def try_one(warehouse: Warehouse, place: Path, fault: Fault, expected: Verdict) 
         one, other = (Counter(verdict.tables.get(table, ())) for verdict in (expected, found))
         if one != other:
             yield f"{table}: {list(one - other)} became {list(other - one)}"
+
+
+def tried_again(
+    warehouse: Warehouse, folder: Path, fault: Fault, expected: Verdict
+) -> tuple[Path, list[str]]:
+    """Return where a fault was tried, anew where the point was missed, and what is wrong after."""
+    for number in range(TRIES):
+        place = folder / f"{fault.number}_{fault.kind.replace(' ', '_')}_{number}"
+        place.mkdir()
+        try:
+            return place, list(try_one(warehouse, place, fault, expected))
+        except MissedError:
+            shutil.rmtree(place)
+    place.mkdir()
+    return place, [f"another point came in its place, {TRIES} times"]
 
 
 # -- which ---------------------------------------------------------------------------------------
@@ -257,8 +279,7 @@ def main(folder: Path, sink: str, address: str, most: int | None, part: tuple[in
     failed = list(expected.complaints)
     tried = [] if failed else chosen(points, most)[part[0] :: part[1]]
     for number, fault in enumerate(tried, start=1):
-        (place := folder / f"{fault.number}_{fault.kind.replace(' ', '_')}").mkdir()
-        problems = list(try_one(warehouse, place, fault, expected))
+        place, problems = tried_again(warehouse, folder, fault, expected)
         for problem in problems:
             name, within, *_ = points[fault.number]
             where = f"{sink}, {fault.kind} at {fault.number}, {within or 'loader'}: {name}"
