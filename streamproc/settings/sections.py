@@ -18,11 +18,13 @@ __all__ = [
     "LimitSettings",
     "LoaderSettings",
     "LogSettings",
+    "MetricsSettings",
     "RegistrySettings",
     "RulesSettings",
     "Settings",
     "SnowflakeSettings",
     "TopicSettings",
+    "TracesSettings",
     "TrackingPlanSettings",
     "TransformSettings",
     "WorkerSettings",
@@ -371,6 +373,28 @@ class LogSettings(Section):
     """How often a worker or loader that has something to do says how far it is."""
 
 
+class MetricsSettings(Section):
+    """Metrics and health over HTTP, of workers and loaders: `/metrics`, `/healthz`, `/readyz`."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Whoever reaches it sees names of topics, rules and codes, no values."""
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Port to listen on, 9464 for one; 0 for any that is free, which the log tells. No server when
+    unset."""
+
+
+class TracesSettings(Section):
+    """OpenTelemetry traces of some batches: what each stage took and became, without values."""
+
+    endpoint: str | None = None
+    """Where to send them by OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`; nowhere
+    when unset."""
+    ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Share of batches that are traced. By their offsets, so it is the same ones when read anew."""
+    headers: SecretStr | None = None
+    """Headers of the requests, `name=value` with commas between: for a log-in."""
+
+
 class Settings(Section):
     """All settings of a process."""
 
@@ -391,6 +415,8 @@ class Settings(Section):
     registry: RegistrySettings = RegistrySettings()
     tracking_plan: TrackingPlanSettings = TrackingPlanSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    traces: TracesSettings = TracesSettings()
 
 
 def deletions_group(settings: Settings) -> str:

@@ -1,0 +1,31 @@
+"""What can be seen of a process from outside: metrics, health, traces.
+
+``metrics`` defines what there is to measure, ``meter`` counts it, ``server`` shows it, ``health``
+says whether a process can go on and whether it is ready. ``worker`` and ``batch`` are what the
+worker counts, and when. An edge: imports the core, settings and telemetry, prometheus-client, and
+the clock; never Kafka, Faust or a warehouse, so that whoever has something to count can import it.
+"""
+
+from streamproc.sight.batch import UNWATCHED, BatchWatch, Watch, Watched
+from streamproc.sight.health import Health, Pulse
+from streamproc.sight.meter import Meter, registry_of
+from streamproc.sight.metrics import METRICS, Metric
+from streamproc.sight.server import Views, serving
+from streamproc.sight.worker import PARTS, WorkerSight
+
+__all__ = [
+    "METRICS",
+    "PARTS",
+    "UNWATCHED",
+    "BatchWatch",
+    "Health",
+    "Meter",
+    "Metric",
+    "Pulse",
+    "Views",
+    "Watch",
+    "Watched",
+    "WorkerSight",
+    "registry_of",
+    "serving",
+]
