@@ -7,8 +7,8 @@ import the core's types, the settings, the embedded broker and the key ring; not
 imports this room but ``cli/demo.py``.
 """
 
+from streamproc.canaries.planting import Kind, Planted
 from streamproc.demo.generate import Mix, generate
-from streamproc.demo.planting import Kind, Planted
 from streamproc.demo.records import Generated
 
 __all__ = ["Generated", "Kind", "Mix", "Planted", "generate"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from streamproc.demo.leaks import Finder, Leak, Text
-from streamproc.demo.planting import Planted
+from streamproc.canaries.leaks import Finder, Leak, Text
+from streamproc.canaries.planting import Planted
 
 __all__ = ["LeakCheck", "file_chunks", "log_lines", "warehouse_rows"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal, TypeAlias
 
+from streamproc.canaries.planting import Personal, Tree, in_url
 from streamproc.demo.people import Person, ip_address
-from streamproc.demo.planting import Personal, Tree, in_url
 
 __all__ = ["Device", "Platform", "device", "page"]
 

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import orjson
 
+from streamproc.canaries.planting import Tree, settle
 from streamproc.demo.contexts import Device, Platform, device, new_id, page
 from streamproc.demo.people import Person, invent
-from streamproc.demo.planting import Tree, settle
 from streamproc.demo.records import Generated, spoil
 from streamproc.demo.tracks import Scene, track
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from streamproc.demo.planting import Kind, Planted
+from streamproc.canaries.planting import Kind, Planted
 from streamproc.demo.records import Generated
 from streamproc.errors import ConfigError, Problem
 from streamproc.events import Path as Steps

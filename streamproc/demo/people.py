@@ -20,7 +20,7 @@ import unicodedata
 from dataclasses import dataclass
 from random import Random
 
-from streamproc.demo.planting import Personal
+from streamproc.canaries.planting import Personal
 
 __all__ = ["FIRST_NAMES", "LAST_NAMES", "Person", "invent", "ip_address"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from streamproc.demo.planting import Planted
+from streamproc.canaries.planting import Planted
 
 __all__ = ["Generated", "spoil"]
 

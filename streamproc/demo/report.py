@@ -16,7 +16,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from streamproc.demo.leaks import Leak
+from streamproc.canaries.leaks import Leak
 from streamproc.demo.records import Generated
 from streamproc.demo.run import Plan, Run, samples
 from streamproc.events import Json, path_text

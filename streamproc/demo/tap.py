@@ -11,8 +11,8 @@ from typing import NamedTuple
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from streamproc.canaries.leaks import Text
 from streamproc.demo.check import LeakCheck
-from streamproc.demo.leaks import Text
 from streamproc.events import RedactedBody
 from streamproc.kafka.codecs import decode_row
 from streamproc.kafka.embedded import PARTITIONS

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
 
+from streamproc.canaries.planting import Personal, Tree, in_text, in_url
 from streamproc.demo.contexts import Device
 from streamproc.demo.people import Person, invent, ip_address
-from streamproc.demo.planting import Personal, Tree, in_text, in_url
 
 __all__ = ["Scene", "Track", "track"]
 

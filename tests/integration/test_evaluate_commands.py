@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from commands import run
 
+from streamproc.canaries.leaks import Finder
 from streamproc.demo import generate
-from streamproc.demo.leaks import Finder
 from streamproc.shipped import shipped
 
 EMAIL = "jane.roe@example.com"

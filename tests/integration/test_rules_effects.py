@@ -13,8 +13,8 @@ import pytest
 from brokers import Broker
 from commands import Done
 
+from streamproc.canaries.leaks import Finder
 from streamproc.demo import generate
-from streamproc.demo.leaks import Finder
 from streamproc.shipped import shipped
 
 RULES = """\

@@ -5,10 +5,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from streamproc.canaries.leaks import Text
 from streamproc.demo import Planted
 from streamproc.demo import check as check_module
 from streamproc.demo.check import LeakCheck, file_chunks, log_lines, warehouse_rows
-from streamproc.demo.leaks import Text
 
 EMAIL = Planted("email", "priya.raman1@example.com", "traits.email", "m1")
 AGAIN = Planted("email", "priya.raman1@example.com", "context.traits.email", "m2")

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 from rich.console import Console
 
+from streamproc.canaries.leaks import Text
 from streamproc.demo import Generated, Planted
 from streamproc.demo.check import LeakCheck
-from streamproc.demo.leaks import Text
 from streamproc.demo.report import Change, Report, build_report, render, to_json
 from streamproc.demo.run import Arrived, Plan, Run
 from streamproc.events import Json, RedactedBody

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from streamproc.demo.planting import Personal, Planted, Tree, in_text, in_url, settle
+from streamproc.canaries.planting import Personal, Planted, Tree, in_text, in_url, settle
 
 EMAIL = Personal("email", "a+b@example.com")
 NAME = Personal("person", "Amina")

@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus
 
 import hyperscan
 
-from streamproc.demo.planting import Kind, Planted
+from streamproc.canaries.planting import Kind, Planted
 
 __all__ = ["Finder", "Leak", "Text"]
 

@@ -7,8 +7,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from streamproc.canaries.leaks import Finder
 from streamproc.demo import Kind, Planted, generate
-from streamproc.demo.leaks import Finder
 
 EMAIL = Planted("email", "amina.okafor+news7@example.com", "context.traits.email", "m1")
 PHONE = Planted("phone", "(212) 555-0143", "properties.phone", "m1")
