@@ -22,6 +22,7 @@ from streamproc.rules.document import (
 from streamproc.rules.language import Rule, Ruleset
 from streamproc.rules.load_recognizers import Recognizers, load_recognizers
 from streamproc.rules.mending import without_broken
+from streamproc.rules.models import in_order
 from streamproc.rules.operators import OPERATORS
 from streamproc.shipped import shipped
 
@@ -123,7 +124,7 @@ def _read(text: str, source: str, beside: Beside, further: Further) -> tuple[Rul
         remarks += unsearched(content, ruleset, beside.recognizers)
     problems += (document.problem(*remark) for remark in remarks)
     if problems:
-        raise ConfigError(*sorted(problems, key=lambda each: (each.line or 0, each.column or 0)))
+        raise ConfigError(*in_order(problems))
     return ruleset, document
 
 
