@@ -6,8 +6,10 @@ An edge: imports ``settings`` and the core; knows no Kafka.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
+from types import MappingProxyType
+from typing import TypeAlias, get_args
 from weakref import WeakValueDictionary
 
 from streamproc.deadletters import sealer
@@ -49,7 +51,9 @@ from streamproc.transform import Code, Phase, Transformer, load_code
 from streamproc.transform import Limits as TransformLimits
 
 __all__ = [
+    "NO_DETECTORS",
     "Assembly",
+    "Detectors",
     "detectors_fingerprint",
     "every_key",
     "load_ciphers",
@@ -65,11 +69,16 @@ __all__ = [
     "make_pipeline",
     "naming_of",
     "nobody_of",
+    "ready_detectors",
     "refuse_unallowed",
     "row_fingerprint",
 ]
 
 OTHERS_MAY_READ = 0o077
+
+Detectors: TypeAlias = Mapping[Recognition, Detector]
+NO_DETECTORS: Detectors = MappingProxyType({})
+
 FIRST_TEXTS = (
     Text("Jane Roe asked us to ring (212) 555-0142, or to write to her at jane@example.com."),
     Text("https://www.example.com/orders?ip=192.0.2.1&card=4111111111111111"),
@@ -271,6 +280,10 @@ class Assembly:
         self._listed = listed
         self._detectors: WeakValueDictionary[Recognition, Detector] = WeakValueDictionary()
 
+    def adopt(self, detectors: Detectors) -> None:
+        """Use ``detectors``, which are ready, where they fit, as long as somebody keeps them."""
+        self._detectors.update(detectors)
+
     def apart(self) -> Assembly:
         """Return one for another thread, to try rules: only what reads events is shared."""
         made = Assembly(self._settings, self._ring, self._view)
@@ -341,10 +354,27 @@ class Assembly:
         recognition = _recognition(self._settings, ruleset)
         detector = self._detectors.get(recognition)
         if detector is None:
-            detector = make_detector(self._settings, ruleset)
-            detector.detect(FIRST_TEXTS)
+            detector = _ready_detector(self._settings, ruleset)
             self._detectors[recognition] = detector
         return detector
+
+
+def ready_detectors(settings: Settings, ruleset: Ruleset) -> Detectors:
+    """Return the detector that pipelines of ``ruleset`` need, for processes to fork with.
+
+    None where it could not be forked: what other engines than spaCy compute with has threads, and
+    so has what reads names in processes of their own.
+    """
+    detect = settings.detect
+    if detect.engine != "spacy" or detect.processes:
+        return NO_DETECTORS
+    return {_recognition(settings, ruleset): _ready_detector(settings, ruleset)}
+
+
+def _ready_detector(settings: Settings, ruleset: Ruleset) -> Detector:
+    detector = make_detector(settings, ruleset)
+    detector.detect(FIRST_TEXTS)
+    return detector
 
 
 def row_fingerprint(settings: Settings, ruleset: Ruleset) -> str:

@@ -20,7 +20,7 @@ import structlog
 from streamproc.errors import place_of
 from streamproc.settings import LogSettings
 
-__all__ = ["Totals", "configure"]
+__all__ = ["Totals", "configure", "name_process"]
 
 log = structlog.get_logger()
 
@@ -72,6 +72,7 @@ def configure(settings: LogSettings) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         _without_exception,
+        _with_process,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -104,6 +105,21 @@ def configure(settings: LogSettings) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     sys.excepthook = lambda _type, error, _trace: _tell_uncaught(error)
     threading.excepthook = lambda uncaught: _tell_uncaught(uncaught.exc_value)
+
+
+_process: dict[str, str] = {}
+"""What every line says of the process, where there are several of a kind."""
+
+
+def name_process(name: str) -> None:
+    """Have every line of this process say from now on which one it is, whichever thread writes."""
+    _process["process"] = name
+
+
+def _with_process(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return {**_process, **event} if _process else event
 
 
 def _tell_uncaught(error: BaseException | None) -> None:

@@ -19,11 +19,13 @@ __all__ = [
     "LoaderSettings",
     "LogSettings",
     "MetricsSettings",
+    "MetricsSettings",
     "RegistrySettings",
     "RulesSettings",
     "Settings",
     "SnowflakeSettings",
     "TopicSettings",
+    "TracesSettings",
     "TracesSettings",
     "TrackingPlanSettings",
     "TransformSettings",
@@ -210,7 +212,13 @@ class WorkerSettings(Section):
     group: str = "streamproc-worker"
     """Consumer group."""
     instance_id: str | None = None
-    """Static group membership: a name unique to this worker, kept over its restarts."""
+    """Static group membership: a name unique to this worker, kept over its restarts. With several
+    processes, `-0`, `-1` and so on are added to it."""
+    processes: Count | Literal["auto"] = 1
+    """Processes of this worker, each a group member of its own; `auto` for one a core that it may
+    use, by affinity and control group."""
+    hot_key_share: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Part of a partition's events from which on a single key is warned of, as a token."""
     batch_records: Count = 500
     """Most records of one batch."""
     retries: Count = 3
@@ -395,6 +403,28 @@ class TracesSettings(Section):
     """Headers of the requests, `name=value` with commas between: for a log-in."""
 
 
+class MetricsSettings(Section):
+    """Metrics and health over HTTP, of workers and loaders: `/metrics`, `/healthz`, `/readyz`."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Whoever reaches it sees names of topics, rules and codes, no values."""
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Port to listen on, 9464 for one; 0 for any that is free, which the log tells. No server when
+    unset."""
+
+
+class TracesSettings(Section):
+    """OpenTelemetry traces of some batches: what each stage took and became, without values."""
+
+    endpoint: str | None = None
+    """Where to send them by OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`; nowhere
+    when unset."""
+    ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Share of batches that are traced. By their offsets, so it is the same ones when read anew."""
+    headers: SecretStr | None = None
+    """Headers of the requests, `name=value` with commas between: for a log-in."""
+
+
 class Settings(Section):
     """All settings of a process."""
 
@@ -415,6 +445,8 @@ class Settings(Section):
     registry: RegistrySettings = RegistrySettings()
     tracking_plan: TrackingPlanSettings = TrackingPlanSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    traces: TracesSettings = TracesSettings()
     metrics: MetricsSettings = MetricsSettings()
     traces: TracesSettings = TracesSettings()
 
