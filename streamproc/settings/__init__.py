@@ -16,6 +16,7 @@ from streamproc.settings.reading import (
 )
 from streamproc.settings.sections import (
     AuditSettings,
+    CanarySettings,
     DeadLetterSettings,
     DetectSettings,
     FormatSettings,
@@ -41,6 +42,7 @@ from streamproc.settings.sections import (
 __all__ = [
     "ENV_PREFIX",
     "AuditSettings",
+    "CanarySettings",
     "DeadLetterSettings",
     "DetectSettings",
     "Effective",

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from streamproc.errors import ConfigError, Problem
 from streamproc.expected import expected
-from streamproc.settings.sections import Section, Settings
+from streamproc.settings.section import Section
+from streamproc.settings.sections import Settings
 
 __all__ = [
     "ENV_PREFIX",

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
+
+from streamproc.settings.canaries import CanarySettings
+from streamproc.settings.section import Bytes, Count, Port, Seconds, Section
 
 __all__ = [
     "AuditSettings",
+    "CanarySettings",
     "DeadLetterSettings",
     "DetectSettings",
     "FormatSettings",
@@ -19,31 +23,17 @@ __all__ = [
     "LoaderSettings",
     "LogSettings",
     "MetricsSettings",
-    "MetricsSettings",
     "RegistrySettings",
     "RulesSettings",
     "Settings",
     "SnowflakeSettings",
     "TopicSettings",
     "TracesSettings",
-    "TracesSettings",
     "TrackingPlanSettings",
     "TransformSettings",
     "WorkerSettings",
     "deletions_group",
 ]
-
-Port = Annotated[int, Field(ge=1, le=65535)]
-Count = Annotated[int, Field(ge=1)]
-Bytes = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(ge=0.01, le=3_600)]
-"""What Kafka's client takes of every duration that it is told."""
-
-
-class Section(BaseModel):
-    """A table of ``streamproc.toml``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class KafkaSettings(Section):
@@ -403,28 +393,6 @@ class TracesSettings(Section):
     """Headers of the requests, `name=value` with commas between: for a log-in."""
 
 
-class MetricsSettings(Section):
-    """Metrics and health over HTTP, of workers and loaders: `/metrics`, `/healthz`, `/readyz`."""
-
-    host: str = "127.0.0.1"
-    """Address to listen on. Whoever reaches it sees names of topics, rules and codes, no values."""
-    port: Annotated[int, Field(ge=0, le=65535)] | None = None
-    """Port to listen on, 9464 for one; 0 for any that is free, which the log tells. No server when
-    unset."""
-
-
-class TracesSettings(Section):
-    """OpenTelemetry traces of some batches: what each stage took and became, without values."""
-
-    endpoint: str | None = None
-    """Where to send them by OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`; nowhere
-    when unset."""
-    ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
-    """Share of batches that are traced. By their offsets, so it is the same ones when read anew."""
-    headers: SecretStr | None = None
-    """Headers of the requests, `name=value` with commas between: for a log-in."""
-
-
 class Settings(Section):
     """All settings of a process."""
 
@@ -444,9 +412,8 @@ class Settings(Section):
     formats: FormatSettings = FormatSettings()
     registry: RegistrySettings = RegistrySettings()
     tracking_plan: TrackingPlanSettings = TrackingPlanSettings()
+    canary: CanarySettings = CanarySettings()
     log: LogSettings = LogSettings()
-    metrics: MetricsSettings = MetricsSettings()
-    traces: TracesSettings = TracesSettings()
     metrics: MetricsSettings = MetricsSettings()
     traces: TracesSettings = TracesSettings()
 
