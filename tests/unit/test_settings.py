@@ -20,6 +20,7 @@ from streamproc.settings import (
 SECRET = "secret-of-nobody"
 UNITS = ("_seconds", "_hours", "_bytes", "_characters", "_records", "_rows", "_entries")
 COUNTS = {
+    "canary.people",
     "loader.columns",
     "loader.flatten_depth",
     "snowflake.credits_per_hour",
@@ -238,6 +239,28 @@ def test_no_secret_stands_in_a_repr() -> None:
 )
 def test_no_value_stands_in_a_problem(text: str) -> None:
     assert SECRET not in "\n".join(problems(text))
+
+
+def test_a_list_is_a_text_with_commas_in_a_variable() -> None:
+    found = load(
+        "[canary]\nlogs = ['worker.log', 'loader.log']\n",
+        STREAMPROC_CANARY_PLACES="prose, url",
+        STREAMPROC_CANARY_PAGES="http://127.0.0.1:9464/metrics",
+    ).settings.canary
+    assert found.logs == ("worker.log", "loader.log")
+    assert found.places == ("prose", "url")
+    assert found.pages == ("http://127.0.0.1:9464/metrics",)
+
+
+def test_a_list_is_held_against_what_it_may_hold() -> None:
+    (problem,) = problems("[canary]\nplaces = 'prose,nowhere'\n")
+    assert "canary.places" in problem
+    assert "'prose'" in problem
+
+
+def test_a_secret_that_could_be_guessed_is_refused() -> None:
+    (problem,) = problems(f"[canary]\nsecret = '{SECRET}'\n")
+    assert "32 or more characters" in problem
 
 
 @pytest.mark.parametrize(("section", "name"), list(setting_names()))
