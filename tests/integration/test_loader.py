@@ -218,19 +218,27 @@ def test_a_partition_is_read_anew_when_another_loader_was_quicker(workplace: Wor
 def test_a_group_shares_the_partitions_and_loses_no_record(
     workplace: Workplace, tmp_path: Path
 ) -> None:
-    files = [tmp_path / "one.duckdb", tmp_path / "two.duckdb"]
-    workplace.publish(*messages(range(500)))
-    with in_background(workplace.changed(duckdb_file=files[0])):
-        wait_until(files[0].exists)
-        with in_background(workplace.changed(duckdb_file=files[1])):
-            workplace.publish(*messages(range(500, 1_000)))
-            time.sleep(5)  # time for the group to share its partitions anew
-            workplace.publish(*messages(range(1_000, 1_500)))
-            time.sleep(2)
-    ids: set[str] = set()
-    for file in files:
-        with duckdb.connect(str(file), read_only=True) as connection:
-            ids |= {row[0] for row in connection.execute("SELECT id FROM tracks").fetchall()}
+    settings = [workplace.changed(duckdb_file=tmp_path / name) for name in ("one", "two")]
+    with sink_on(settings[0]) as one, sink_on(settings[1]) as other:
+
+        def loaded(*warehouses: duckdb.DuckDBPyConnection) -> set[str]:
+            query = "SELECT id FROM streamproc_messages"
+            rows = [row for each in warehouses for row in each.execute(query).fetchall()]
+            return {id_ for (id_,) in rows}
+
+        workplace.publish(*messages(range(500)))
+        with in_background(settings[0]):
+            wait_until(lambda: len(loaded(one)) == 500)
+            with in_background(settings[1]):
+                # A warehouse of its own is where the second one begins with what it gets.
+                wait_until(lambda: loaded(other))
+                workplace.publish(*messages(range(500, 1_500)))
+                wait_until(lambda: len(loaded(one, other)) == 1_500)
+                shared = loaded(one) < loaded(one, other) > loaded(other)
+        assert shared
+        ids = {
+            id_ for each in (one, other) for (id_,) in each.sql("SELECT id FROM tracks").fetchall()
+        }
     assert ids == {f"m-{number}" for number in range(1_500)}
 
 
