@@ -299,6 +299,8 @@ def consumer_config(settings: Settings, group: str | None) -> dict[str, object]:
     config: dict[str, object] = client_config(settings.kafka, "loader") | {
         "group.id": group or LONE_GROUP,
         "session.timeout.ms": int(settings.kafka.session_timeout_seconds * 1_000),
+        # A member hears of a rebalance by its next heartbeat: the others wait for it until then.
+        "heartbeat.interval.ms": int(settings.kafka.session_timeout_seconds * 1_000 / 5),
         "partition.assignment.strategy": "cooperative-sticky",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
