@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_core import PydanticKnownError
 
 from streamproc.settings.section import Count, Seconds, Section, Texts, listed
 
@@ -21,11 +22,20 @@ Kinds = Annotated[
     Field(min_length=1),
 ]
 
+SECRET_CHARACTERS: Final = 32
+"""128 bits in hexadecimal."""
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < SECRET_CHARACTERS:
+        raise PydanticKnownError("string_too_short", {"min_length": SECRET_CHARACTERS})
+    return secret
+
 
 class CanarySettings(Section):
     """Made-up people sent through the raw topic, and the search for what is theirs behind it."""
 
-    secret: Annotated[SecretStr, Field(min_length=32)] | None = None
+    secret: Annotated[SecretStr, AfterValidator(_long_enough)] | None = None
     """What they are made from and known again by; 32 characters or more that nobody else has."""
     interval_seconds: Seconds = 60
     """How often one is sent, to each partition of the raw topic in turn."""
