@@ -4,8 +4,9 @@ A Python process uses one core. ``streamproc worker --processes N`` is a parent 
 and no Kafka client, and N children that are workers like any other: group members, identity state
 and memos of their own, nothing shared but the pages of memory that none of them writes to.
 
-An edge: it forks, waits for signals and reads the machine's limits. It knows no Kafka, no Faust and
-no event; what a process does is for who calls.
+An edge: it forks, waits for signals, reads the machine's limits, and shows all metrics as those of
+one. It imports ``sight``, and knows no Kafka, no Faust and no event: what a process does is for who
+calls.
 """
 
 from streamproc.processes.cores import usable_cores
