@@ -13,11 +13,14 @@ PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist
 # Labelled data that `make eval` measures on; none is part of the repository.
 DATA ?= ../shared/data
 
+# How long `make fuzz` takes over each target.
+FUZZ_SECONDS ?= 10
+
 .DEFAULT_GOAL := help
-.PHONY: help setup venvs demo check test downstream faults day parity docs bench soak eval kafka registry lock clean
+.PHONY: help setup venvs demo check test downstream faults day parity fuzz docs bench bench-peers soak soak-kafka eval kafka registry lock clean
 
 help: ## List the targets.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: $(READY) ## Make the virtual environment.
 
@@ -87,6 +90,9 @@ day: $(READY) ## A day of a loader by a made-up clock: 2 million rows, outages, 
 parity: $(READY) ## Compare findings with Presidio's on millions of made texts.
 	PYTHONPATH=tests $(BIN)/python -m parity.compare
 
+fuzz: $(READY) ## Try inputs that no one wrote, FUZZ_SECONDS for each of 17 targets.
+	PYTHONPATH=tests $(BIN)/python -m fuzz.campaign --seconds $(FUZZ_SECONDS)
+
 docs: $(READY) ## Write the generated parts of the README.
 	$(BIN)/python tests/docs/reference.py
 
@@ -98,9 +104,15 @@ bench: $(READY) ## Measure the engine beside Presidio, the worker beside plain F
 	$(BIN)/python tests/bench/identity.py
 	$(BIN)/python tests/bench/own_code.py
 
+bench-peers: $(READY) ## Measure the worker beside Quix Streams, Bytewax, Bento, Kafka Streams and Connect: speed and leaks.
+	$(BIN)/python tests/bench/peers/run.py
+
 soak: $(READY) ## Run 5 million events, and 300,000 texts full of new words; memory has to stay flat.
 	$(BIN)/python tests/bench/memory.py
 	$(BIN)/python tests/bench/names.py --texts 300000
+
+soak-kafka: $(READY) ## Run two workers and a loader on real Kafka: as fast as they can, then at half of that for 20 minutes.
+	$(BIN)/python tests/bench/soak.py
 
 eval: $(READY) ## Measure detection and redaction on labelled data, beside Presidio's default.
 	$(BIN)/streamproc eval --data $(DATA)
@@ -122,8 +134,12 @@ lock: $(READY) ## Pin the requirements anew (needs uv).
 	cd deploy/airflow && uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --group dev pyproject.toml \
 		--output-file requirements.txt
+	for peer in quix_streams bytewax; do (cd tests/bench/peers/$$peer && uv pip compile --quiet \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		requirements.in --output-file requirements.txt) || exit 1; done
 
 clean: ## Remove everything that can be made again.
-	rm -rf $(VENV) deploy/dbt/.venv deploy/airflow/.venv deploy/singer/.venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
-		.hypothesis deploy/kafka/target deploy/registry/target
+	rm -rf $(VENV) deploy/dbt/.venv deploy/airflow/.venv deploy/singer/.venv build dist .fuzz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
+		.hypothesis deploy/kafka/target deploy/registry/target tests/bench/peers/*/.venv \
+		tests/bench/peers/*/target
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
