@@ -317,6 +317,7 @@ class Assembly:
             self._code,
             self.formats,
         )
+        name = ruleset.name
         if self._plan is not None:
             ruleset = with_annotated(ruleset, self._plan.annotated)
         ruleset = with_annotated(ruleset, self._annotated)
@@ -329,6 +330,7 @@ class Assembly:
             view=self._view,
             seal=self._seal,
             ruleset=fingerprint,
+            name=name,
             plan=self._plan,
             enricher=self._enricher,
             before=self._transformers["before"],

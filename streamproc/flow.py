@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -30,6 +32,7 @@ from streamproc.kafka.producer import BatchProducer, Outgoing
 from streamproc.kafka.raw_schemas import RawSchemas
 from streamproc.rollout import Part, RulesInForce
 from streamproc.settings import Settings, TopicSettings
+from streamproc.sight.batch import UNWATCHED, Watch
 from streamproc.telemetry import Totals
 
 __all__ = ["Flow", "Output"]
@@ -118,8 +121,12 @@ class Flow:
             else:
                 return
 
-    async def process(self, records: Sequence[Record], producer: BatchProducer) -> None:
+    async def process(
+        self, records: Sequence[Record], producer: BatchProducer, watch: Watch = UNWATCHED
+    ) -> None:
         """Take ``records`` all the way; return when everything made of them is acknowledged.
+
+        ``watch`` is told of every stage, and at the end what became of them.
 
         Raises:
             RetryableError: Kafka did not take it, after all retries; or links of other workers are
@@ -130,13 +137,17 @@ class Flow:
         loop = asyncio.get_running_loop()
         parts = await self.rules.split(records)
         async with self._schemas.at_hand(records):
-            prepared = await loop.run_in_executor(self._thread, self._prepare, parts)
+            watch.lap("rules")
+            # With the context: what its log lines are to say of the batch.
+            prepare = partial(copy_context().run, self._prepare, parts, watch)
+            prepared = await loop.run_in_executor(self._thread, prepare)
         refused = await self._send_apart(prepared.messages, producer)
         if refused:
             letters = [self._refused_letter(prepared, index) for index in refused]
             if await self._send(letters, producer):
                 raise RetryableError("the topic of dead letters refuses them")
-        self._count(prepared.totals, refused=len(refused))
+        watch.lap("publish")
+        watch.done(self._count(prepared.totals, refused=len(refused)))
         self._thread.submit(self.rules.look, records)
 
     async def tell_progress(self) -> None:
@@ -156,11 +167,14 @@ class Flow:
         self._schemas.close()
         self.rules.close()
 
-    def _prepare(self, parts: Sequence[Part]) -> Prepared:
+    def _prepare(self, parts: Sequence[Part], watch: Watch) -> Prepared:
+        watch.lap("queue")
         prepared = Prepared([], [], Totals())
         self._add_links(self._identity.state.left_over(), prepared)
         for part in parts:
-            self._run(part, prepared)
+            self._run(part, prepared, watch)
+        watch.sent(prepared.messages)
+        watch.lap("encode")
         return prepared
 
     def _add_links(self, links: Sequence[Link], prepared: Prepared) -> None:
@@ -169,8 +183,9 @@ class Flow:
             prepared.messages.append(message)
             prepared.sources.append(None)
 
-    def _run(self, part: Part, prepared: Prepared) -> None:
-        result = part.pipeline.run(part.records)
+    def _run(self, part: Part, prepared: Prepared, watch: Watch) -> None:
+        result = part.pipeline.run(part.records, watch.lap)
+        watch.made(part.pipeline, part.records, result.outcomes)
         totals = prepared.totals
         totals.events += len(part.records)
         totals.unusable.update(result.unusable)
@@ -230,11 +245,9 @@ class Flow:
                 await asyncio.sleep(2**attempt)
         raise AssertionError("settings ask for at least one try")
 
-    def _count(self, made: Totals, *, refused: int) -> None:
-        self.totals.events += made.events
-        self.totals.rows += made.rows - refused
-        self.totals.dead += made.dead
+    def _count(self, made: Totals, *, refused: int) -> Totals:
+        made.rows -= refused
         if refused:
-            self.totals.dead["publish.refused_by_broker"] += refused
-        self.totals.dropped += made.dropped
-        self.totals.unusable += made.unusable
+            made.dead["publish.refused_by_broker"] += refused
+        self.totals.add(made)
+        return made

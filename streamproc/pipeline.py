@@ -42,7 +42,7 @@ from streamproc.tracking import TrackingPlan, check
 from streamproc.transform import Given, Made, TransformDropped, Transformer
 from streamproc.warehouse.rows import to_row
 
-__all__ = ["Parts", "Pipeline", "Result"]
+__all__ = ["Lap", "Parts", "Pipeline", "Result"]
 
 log = structlog.get_logger()
 
@@ -63,6 +63,8 @@ class Parts:
     seal: Seal | None
     ruleset: str
     """Fingerprint of rules, detectors and tracking plan together."""
+    name: str = ""
+    """Of the ruleset."""
     plan: TrackingPlan | None = None
     """Which events are planned; None where all are."""
     enricher: Enricher | None = None
@@ -88,47 +90,71 @@ class Result(NamedTuple):
     """How often an id, trait or account named nobody, by reason."""
 
 
+Lap: TypeAlias = Callable[[str], None]
+"""Is told which stage a batch came past just now. To who looks at a clock then: there is none here.
+"""
+
+
+def _nobody(_stage: str) -> None:
+    return
+
+
 class Pipeline:
     """Takes batches all the way. For one thread at a time.
 
     Attributes:
         ruleset: Fingerprint of rules and detectors together.
+        name: Of the ruleset.
         memo: What it remembers of values; counts how many it had to search.
+        detector: What it searches with; counts texts.
     """
 
     def __init__(self, parts: Parts) -> None:
         """Keep the parts."""
         self._parts = parts
-        self.ruleset = parts.ruleset
+        self.ruleset, self.name = parts.ruleset, parts.name
         self.memo: Memo = parts.sites.memo
+        self.detector = parts.detector
 
-    def run(self, records: Sequence[Record]) -> Result:
+    def run(self, records: Sequence[Record], lap: Lap = _nobody) -> Result:
         """Return what ``records`` became; a link of one event counts for the next one already.
+
+        ``lap`` is told of each stage that all of them have come past.
 
         Raises:
             RetryableError: Something it needs cannot be reached now.
         """
         decoded: Sequence[Event | Dropped | EventError]
         decoded = [self._attempt("decode", record, self._decode) for record in records]
+        lap("decode")
         decoded, nobodys = self._suppress(decoded)
+        lap("suppress")
         if self._parts.before is not None:
             decoded = self._transform_raw(self._parts.before, records, decoded, nobodys)
+            lap("transform")
         surveyed: Sequence[Surveyed] = [
             self._attempt("decode", event, self._survey) if isinstance(event, Event) else event
             for event in decoded
         ]
+        lap("survey")
+        surveyed = self._search(surveyed)
+        lap("detect")
         redacted: Sequence[Redacted | Dropped | EventError] = [
             self._attempt("redact", item, self._redact) if isinstance(item, Survey) else item
-            for item in self._search(surveyed)
+            for item in surveyed
         ]
         if nobodys:
             redacted = [
                 unnamed(made) if isinstance(made, Redacted) and made.origin in nobodys else made
                 for made in redacted
             ]
+        lap("redact")
         if self._parts.after is not None:
             redacted = self._transform(self._parts.after, redacted)
-        return self._rows(records, redacted, nobodys)
+            lap("transform")
+        result = self._rows(records, redacted, nobodys)
+        lap("row")
+        return result
 
     def _rows(
         self,

@@ -52,6 +52,14 @@ class Totals:
     unusable: Counter[str] = field(default_factory=Counter)
     """Ids, traits and accounts that named nobody, by reason."""
 
+    def add(self, other: Totals) -> None:
+        """Count what ``other`` counts too."""
+        self.events += other.events
+        self.rows += other.rows
+        self.dead += other.dead
+        self.dropped += other.dropped
+        self.unusable += other.unusable
+
     def keys(self) -> dict[str, Any]:
         """Return the totals as keys of a log line."""
         return {

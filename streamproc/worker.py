@@ -18,10 +18,11 @@ import structlog
 
 from streamproc.errors import StreamprocError, place_of
 from streamproc.flow import Flow
-from streamproc.kafka.consumer import Connection
+from streamproc.kafka.consumer import Connection, Consumer
 from streamproc.kafka.leases import Batch
 from streamproc.kafka.transport import BatchSchema, batch_producer
 from streamproc.settings import Settings
+from streamproc.sight import WorkerSight
 
 __all__ = ["build_app", "run_app", "settle_interpreter"]
 
@@ -29,6 +30,10 @@ log = structlog.get_logger()
 
 GC_THRESHOLD = 50_000
 """New objects between two runs of the garbage collector; Python's own 700 are a few events."""
+
+
+BEAT_SECONDS = 1.0
+"""How often the event loop shows that it goes round."""
 
 
 class _App(faust.App):
@@ -42,8 +47,11 @@ for each time the pipeline comes back from a scan or a model. Beside a thread th
 ready, batches of 5 events take 21 ms like this, 56 by default, and at most 150 ms against 240."""
 
 
-def build_app(settings: Settings, flow: Flow) -> faust.App:
-    """Return the Faust app with its agent; running it is :func:`run_app`."""
+def build_app(settings: Settings, flow: Flow, sight: WorkerSight) -> faust.App:
+    """Return the Faust app with its agent; running it is :func:`run_app`.
+
+    What it does is told to ``sight``.
+    """
     brokers = settings.kafka.brokers.replace(",", ";")
     app = _App(
         settings.worker.group,
@@ -67,7 +75,7 @@ def build_app(settings: Settings, flow: Flow) -> faust.App:
         # A partition has one batch out at a time, so these tasks are at most as many as partitions.
         async for event in stream.noack().events():
             if event.value.take():
-                task = asyncio.create_task(_guarded(app, flow, event.value))
+                task = asyncio.create_task(_guarded(app, flow, sight, event.value))
                 batches.add(task)
                 task.add_done_callback(batches.discard)
 
@@ -75,17 +83,24 @@ def build_app(settings: Settings, flow: Flow) -> faust.App:
     async def tell(_app: Any, *sent: Any, **_: Any) -> None:
         partitions = sorted(tp.partition for tp in sent[0])
         flow.rules.assigned(partitions)
+        sight.joined(_consumer(app).standing)
         log.info("worker ready", partitions=partitions)
 
+    async def beat() -> None:
+        sight.loop.beat()
+
+    app.timer(BEAT_SECONDS)(beat)
     app.timer(settings.log.progress_seconds)(flow.tell_progress)
     return app
 
 
-async def _guarded(app: faust.App, flow: Flow, batch: Batch) -> None:
+async def _guarded(app: faust.App, flow: Flow, sight: WorkerSight, batch: Batch) -> None:
     try:
-        if batch.first:
-            await flow.catch_up()
-        await flow.process(batch.records, batch_producer(app))
+        with sight.batch(batch.records) as watch:
+            if batch.first:
+                await flow.catch_up()
+                watch.lap("catch_up")
+            await flow.process(batch.records, batch_producer(app), watch)
     except asyncio.CancelledError:
         batch.give_back()
         raise
@@ -106,6 +121,12 @@ def _where(batch: Batch, error: Exception) -> dict[str, Any]:
         "cause": str(error) if ours else type(error).__name__,
         "place": place_of(error),
     }
+
+
+def _consumer(app: faust.App) -> Consumer:
+    consumer = app.consumer
+    assert isinstance(consumer, Consumer), "the app is not on this transport"
+    return consumer
 
 
 def settle_interpreter() -> None:

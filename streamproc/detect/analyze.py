@@ -70,6 +70,8 @@ class Analyzer:
 
     Attributes:
         fingerprint: Digest of all that decides findings.
+        searched: Texts analyzed so far.
+        read: Of those, the ones that the language model read for names.
     """
 
     def __init__(self, recognition: Recognition, cache: Path, processes: int = 0) -> None:
@@ -82,6 +84,7 @@ class Analyzer:
         """
         recognizers = build_recognizers(recognition)
         self.fingerprint = fingerprint(recognition, recognizers)
+        self.searched = self.read = 0
         self._minimum = recognition.minimum_score
         self._allow = recognition.allow
         self._model = LanguageModel(recognition)
@@ -134,6 +137,8 @@ class Analyzer:
     def analyze(self, texts: Sequence[Text]) -> list[list[Finding]]:
         """Return Presidio's findings in each text, best score first; they may overlap."""
         prose = [index for index, text in enumerate(texts) if self._named and _in_question(text)]
+        self.searched += len(texts)
+        self.read += len(prose)
         names = self._names.names([texts[index].value for index in prose])
         drafts = [self._draft(text) for text in texts]  # while other processes read names
         with self._model.memory():

@@ -88,6 +88,16 @@ class Detector:
             log.warning("a detector failed", error=type(error).__name__, texts=len(texts))
             raise EventError("detect", "detector_failed") from None
 
+    @property
+    def searched(self) -> int:
+        """Return how many texts were searched so far."""
+        return self._analyzer.searched
+
+    @property
+    def read(self) -> int:
+        """Return how many of those the language model read for names."""
+        return self._analyzer.read
+
     def analyze(self, texts: Sequence[Text]) -> list[list[Finding]]:
         """Return what Presidio finds in each text, overlaps and all.
 

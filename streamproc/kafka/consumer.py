@@ -29,6 +29,7 @@ from faust.types import TP, AppT, ConsumerMessage, Message
 from streamproc.errors import StreamprocError
 from streamproc.kafka.leases import Lease
 from streamproc.kafka.reader import Reader, ReaderOptions
+from streamproc.kafka.standing import Standing
 from streamproc.settings import KafkaSettings
 
 __all__ = ["Connection", "Consumer"]
@@ -234,6 +235,10 @@ class Consumer(faust_consumer.Consumer):
             self._reader.call(lambda consumer: consumer.committed(assigned, timeout=timeout))
         )
         return {TP(tp.topic, tp.partition): tp.offset for tp in committed}
+
+    def standing(self) -> Standing:
+        """Return how far this member is; may be called in any thread, waits for nobody."""
+        return self._reader.standing()
 
     # -- what Faust asks of any consumer ----------------------------------------------------------
 

@@ -149,6 +149,11 @@ class Lease:
         return self._fetched_bytes
 
     @property
+    def following(self) -> int | None:
+        """The offset after the last batch that was finished; None before the first."""
+        return self._watermark
+
+    @property
     def busy(self) -> bool:
         """Whether an agent is working on a batch of this lease."""
         batch = self._batch

@@ -37,6 +37,7 @@ from streamproc.events import Micros, Origin, Record
 from streamproc.kafka.clients import client_config
 from streamproc.kafka.headers import headers_of
 from streamproc.kafka.leases import Lease
+from streamproc.kafka.standing import Standing, Statistics, statistics_config
 from streamproc.kafka.topic_ids import CurrentTopics
 from streamproc.settings import KafkaSettings
 
@@ -112,8 +113,10 @@ class Reader(threading.Thread):
         self._stop_requested = threading.Event()
         self._fatal: str | None = None
         self._topics = CurrentTopics(options.kafka)
+        self._statistics = Statistics()
         self._consumer = Consumer(
-            consumer_config(options) | {"on_commit": self._on_commit},
+            consumer_config(options)
+            | {"on_commit": self._on_commit, **statistics_config(self._statistics)},
         )
 
     # -- what other threads may call ------------------------------------------------------------
@@ -149,6 +152,12 @@ class Reader(threading.Thread):
     def partitions(self) -> set[Partition]:
         """Return the partitions held now (a copy)."""
         return set(self._leases)
+
+    def standing(self) -> Standing:
+        """Return how far the leases are, by what librdkafka said of the brokers last."""
+        return self._statistics.standing(
+            {key: lease.following for key, lease in list(self._leases.items())}
+        )
 
     def commit(self) -> None:
         """Have every watermark committed that the broker does not know yet; returns at once.

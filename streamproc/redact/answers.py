@@ -83,6 +83,10 @@ class Table:
         self.young: dict[Any, Known] = dict(SEEDED)
         self._old: dict[Any, Known] = {}
 
+    def __len__(self) -> int:
+        """Return how many answers are held, those included that every table begins with."""
+        return len(self.young) + len(self._old)
+
     def known(self, value: Any) -> Known | None:
         """Return the answer for ``value``, which ``young`` does not have; None if there is none."""
         answer = self._old.pop(value, None)
@@ -122,6 +126,10 @@ class Memo:
         self._tables: dict[Hashable, Table] = {}
         self.asked = 0
         self.missed = 0
+
+    def __len__(self) -> int:
+        """Return how many answers are held, about: another thread may be putting more."""
+        return sum(map(len, list(self._tables.values())))
 
     def table(self, decides: Hashable, *, keep: bool = True) -> Table:
         """Return the table of fields whose answers ``decides`` decides, together with the value.

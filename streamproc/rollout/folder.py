@@ -19,6 +19,7 @@ import structlog
 
 from streamproc.errors import ConfigError, Problem, place_of
 from streamproc.events import Record
+from streamproc.pipeline import Pipeline
 from streamproc.rollout.bundle import open_bundle, read_bundle
 from streamproc.rollout.in_force import Part, records_of
 from streamproc.rollout.ledger import Ledger
@@ -84,6 +85,13 @@ class FolderRules:
         ]
         parts = zip(made, (records_of(piece, records) for piece in pieces), strict=True)
         return [Part(pipeline, some) for pipeline, some in parts if some]
+
+    def in_force(self) -> Pipeline | None:
+        """Return the pipeline of the ruleset that took over last; None where it is not ready."""
+        with self._lock:
+            latest = self._ledger.latest
+            published = None if latest is None else self._ledger.rulesets[latest]
+        return None if published is None else self._pipelines.ready(published)
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """Do nothing: what was decided of a partition stays, should it come back."""

@@ -136,6 +136,13 @@ class TopicRules:
         self._longest_wait = max(time.monotonic() - began, self._longest_wait)
         return [part for part in parts if part.records]
 
+    def in_force(self) -> Pipeline | None:
+        """Return the pipeline of the ruleset that took over last; None where it is not ready."""
+        with self._lock:
+            latest = self._ledger.latest
+            published = None if latest is None else self._ledger.rulesets.get(latest)
+        return None if published is None else self._pipelines.ready(published)
+
     def assigned(self, partitions: Iterable[int]) -> None:
         """Take note of what is said of partitions in the status."""
         with self._lock:

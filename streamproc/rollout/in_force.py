@@ -32,6 +32,9 @@ class RulesInForce(Protocol):
             ConfigError: The ruleset in force cannot be used here. Nothing may be done without it.
         """
 
+    def in_force(self) -> Pipeline | None:
+        """Return the pipeline of the ruleset that took over last; None where it is not ready."""
+
     def assigned(self, partitions: Iterable[int]) -> None:
         """Take note that these partitions, and no others, are this process's."""
 
@@ -55,6 +58,10 @@ class FixedRules:
     async def split(self, records: Sequence[Record]) -> Sequence[Part]:
         """Return all of ``records`` in one part."""
         return [Part(self._pipeline, records)]
+
+    def in_force(self) -> Pipeline | None:
+        """Return its pipeline."""
+        return self._pipeline
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """Do nothing: all partitions are alike."""

@@ -50,6 +50,14 @@ class Pipelines:
                 del self._made[unused]
             return made
 
+    def ready(self, published: Published) -> Pipeline | None:
+        """Return the pipeline of a ruleset if it is made and kept; has none made."""
+        with self._lock:
+            made = self._made.get(published.id)
+        if made is None or not made.done() or made.cancelled() or made.exception() is not None:
+            return None
+        return made.result()
+
     def _unused(self) -> int | None:
         """Return what was not asked for longest; the newest one may be about to take over."""
         newest = max(self._made)

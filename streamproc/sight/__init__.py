@@ -7,15 +7,14 @@ the clock; never Kafka, Faust or a warehouse, so that whoever has something to c
 """
 
 from streamproc.sight.batch import UNWATCHED, BatchWatch, Watch, Watched
-from streamproc.sight.health import Health, Pulse
+from streamproc.sight.health import Health, Pulse, trouble_of
 from streamproc.sight.meter import Meter, registry_of
 from streamproc.sight.metrics import METRICS, Metric
 from streamproc.sight.server import Views, serving
-from streamproc.sight.worker import PARTS, WorkerSight
+from streamproc.sight.worker import WorkerSight, seeing_worker
 
 __all__ = [
     "METRICS",
-    "PARTS",
     "UNWATCHED",
     "BatchWatch",
     "Health",
@@ -27,5 +26,7 @@ __all__ = [
     "Watched",
     "WorkerSight",
     "registry_of",
+    "seeing_worker",
     "serving",
+    "trouble_of",
 ]

@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import attrgetter
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from streamproc.events import Micros, Outcome, Record, Row
 from streamproc.telemetry import Totals
 
-__all__ = ["UNWATCHED", "BatchWatch", "Lap", "Sent", "Watch", "Watched"]
+if TYPE_CHECKING:
+    from streamproc.pipeline import Pipeline
+
+__all__ = ["CLOCK", "UNWATCHED", "BatchWatch", "Clock", "Lap", "Sent", "Watch", "Watched"]
 
 STEPS: Final = attrgetter("entity", "rule", "path")
 
@@ -33,6 +36,16 @@ class Sent(Protocol):
     @property
     def value(self) -> bytes | None:
         """Return what is in it."""
+
+
+class Clock(NamedTuple):
+    """The time in nanoseconds: ``now`` since the Unix epoch, ``monotonic`` from whenever."""
+
+    now: Callable[[], int]
+    monotonic: Callable[[], int]
+
+
+CLOCK: Final = Clock(time.time_ns, time.monotonic_ns)
 
 
 class Lap(NamedTuple):
@@ -54,8 +67,10 @@ class Watch(Protocol):
     def lap(self, stage: str) -> None:
         """Say that ``stage`` is behind the batch: everything since the last call."""
 
-    def made(self, ruleset: str, records: Sequence[Record], outcomes: Sequence[Outcome]) -> None:
-        """Say what became of some of its records."""
+    def made(
+        self, pipeline: Pipeline, records: Sequence[Record], outcomes: Sequence[Outcome]
+    ) -> None:
+        """Say what ``pipeline`` made of some of its records."""
 
     def sent(self, messages: Iterable[Sent]) -> None:
         """Say what was sent of it."""
@@ -70,7 +85,9 @@ class _Unwatched:
     def lap(self, stage: str) -> None:
         """Ignore it."""
 
-    def made(self, ruleset: str, records: Sequence[Record], outcomes: Sequence[Outcome]) -> None:
+    def made(
+        self, pipeline: Pipeline, records: Sequence[Record], outcomes: Sequence[Outcome]
+    ) -> None:
         """Ignore it."""
 
     def sent(self, messages: Iterable[Sent]) -> None:
@@ -95,7 +112,7 @@ class Watched:
         received: When the events of its rows were received.
         written: When their raw records were written.
         output_bytes: Bytes of values sent, by topic.
-        rulesets: Fingerprints of what its rows were made by.
+        pipelines: What its rows were made by.
         totals: What became of its records, once that is acknowledged.
     """
 
@@ -106,7 +123,7 @@ class Watched:
     received: list[Micros] = field(default_factory=list)
     written: list[Micros] = field(default_factory=list)
     output_bytes: Counter[str] = field(default_factory=Counter)
-    rulesets: list[str] = field(default_factory=list)
+    pipelines: list[Pipeline] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
 
 
@@ -117,22 +134,35 @@ class BatchWatch:
         self,
         records: Sequence[Record],
         tell: Callable[[Watched], object],
-        now: Callable[[], int] = time.time_ns,
+        clock: Clock = CLOCK,
     ) -> None:
         """Begin now; ``tell`` is told when all is acknowledged."""
         self._tell = tell
-        self._now = now
-        self.watched = Watched(records, now())
+        self._clock = clock
+        self.watched = Watched(records, clock.now())
+        # From here on by the clock that nobody sets: one set back would take time away.
+        self._ahead = self.watched.began - clock.monotonic()
         self._last = self.watched.began
 
     def lap(self, stage: str) -> None:
         """Say that ``stage`` is behind the batch."""
-        # A clock that is set back must not take time away.
-        now = max(self._now(), self._last)
+        now = self._clock.monotonic() + self._ahead
         self.watched.laps.append(Lap(stage, self._last, now))
         self._last = now
 
-    def made(self, ruleset: str, records: Sequence[Record], outcomes: Sequence[Outcome]) -> None:
+    @property
+    def stage(self) -> str:
+        """Return the stage that is behind it; empty before the first."""
+        return self.watched.laps[-1].stage if self.watched.laps else ""
+
+    @property
+    def standing_seconds(self) -> float:
+        """Return for how long it has come past no stage."""
+        return (self._clock.monotonic() + self._ahead - self._last) / 1e9
+
+    def made(
+        self, pipeline: Pipeline, records: Sequence[Record], outcomes: Sequence[Outcome]
+    ) -> None:
         """Take note of what became of some of its records."""
         watched = self.watched
         rows: list[Row] = []
@@ -142,7 +172,7 @@ class BatchWatch:
                 watched.written.append(record.timestamp)
         watched.received += [row.times.received_at for row in rows]
         watched.findings.update(map(STEPS, chain.from_iterable(row.manifest for row in rows)))
-        watched.rulesets.append(ruleset)
+        watched.pipelines.append(pipeline)
 
     def sent(self, messages: Iterable[Sent]) -> None:
         """Take note of what was sent."""

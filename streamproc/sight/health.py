@@ -8,11 +8,14 @@ there again without it being restarted. It is not, once its loop hangs or a part
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
-__all__ = ["Check", "Health", "Pulse"]
+from streamproc.errors import StreamprocError
+
+__all__ = ["Check", "Health", "Pulse", "trouble_of"]
 
 Check: TypeAlias = Callable[[], str | None]
 """Says what is wrong, None if nothing is. Asked in any thread; must not block."""
@@ -21,13 +24,17 @@ Check: TypeAlias = Callable[[], str | None]
 class Health:
     """The parts of a process, by name. Safe to use from several threads."""
 
-    def __init__(self, needed: Iterable[str] = ()) -> None:
-        """Be healthy, and not ready before each part of ``needed`` was said to be there."""
+    def __init__(self, needed: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Be healthy, and not ready before each part of ``needed`` was said to be there.
+
+        Args:
+            needed: The parts, and what to say of each until then.
+        """
         self._lock = threading.Lock()
         self._healthy: dict[str, Check] = {}
         self._ready: dict[str, Check] = {}
-        for part in needed:
-            self.missing(part, "starts")
+        for part, reason in needed.items():
+            self.missing(part, reason)
 
     def missing(self, part: str, reason: str) -> None:
         """Say that ``part`` is not there now, and why."""
@@ -85,6 +92,19 @@ class Pulse:
         if since is None or (passed := self.clock() - since) <= self.most_seconds:
             return None
         return f"hangs for {passed:.0f} s"
+
+
+def trouble_of(check: Callable[[], object]) -> Check:
+    """Return ``check``, which raises what is wrong, as one that says it."""
+
+    def asked() -> str | None:
+        try:
+            check()
+        except StreamprocError as error:
+            return str(error)
+        return None
+
+    return asked
 
 
 def _well() -> None:
