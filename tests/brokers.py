@@ -53,6 +53,7 @@ class Broker:
 
     bootstrap: str
     kind: Kind
+    replicas: int = 1
 
     def names(self, prefix: str = "test") -> TopicSettings:
         """Return topic settings whose names nobody else has; the topics are not there yet."""
@@ -95,7 +96,7 @@ class Broker:
             assert partitions == EMBEDDED_PARTITIONS, "the embedded broker makes 4 partitions"
             admin.list_topics(topic, WAIT_SECONDS)  # asking for it makes it
             return
-        new = NewTopic(topic, partitions, 1, config=dict(config or {}))
+        new = NewTopic(topic, partitions, self.replicas, config=dict(config or {}))
         admin.create_topics([new])[topic].result(WAIT_SECONDS)
         self._wait_for_leaders(topic, partitions)
 

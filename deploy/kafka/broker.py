@@ -1,4 +1,4 @@
-"""A single-node Apache Kafka broker on loopback, for tests, benchmarks and development.
+"""Apache Kafka brokers on loopback, for tests, benchmarks and development; one, or several.
 
 Run it (``make kafka``) for a broker in the foreground, or use :class:`KafkaBroker` from a test. It
 is real Kafka in KRaft mode, from the server jars that ``pom.xml`` names. Imports confluent-kafka
@@ -31,7 +31,7 @@ import click
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-__all__ = ["BrokerError", "Door", "KafkaBroker", "unavailable"]
+__all__ = ["BrokerError", "Door", "KafkaBroker", "Seat", "free_port", "unavailable"]
 
 HERE = Path(__file__).parent
 TARGET = HERE / "target"
@@ -46,17 +46,18 @@ JVM_FLAGS = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare
 
 PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller_port}
+node.id={node}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs={data}
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={replicas}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
+min.insync.replicas={in_sync}
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 # As in production: a topic nobody created is a mistake, and shows.
@@ -99,6 +100,43 @@ class BrokerError(Exception):
     """The broker cannot be started; the text is one line."""
 
 
+@dataclass(frozen=True)
+class Seat:
+    """One broker's place among those of a cluster, each of which is a controller too.
+
+    Args:
+        node: Its number, from 1 on.
+        controller_ports: Ports of all controllers, in the order of their numbers.
+        cluster: The cluster's id, the same for all (:meth:`row` makes it).
+    """
+
+    node: int
+    controller_ports: tuple[int, ...]
+    cluster: str
+
+    @property
+    def replicas(self) -> int:
+        """Copies of everything."""
+        return len(self.controller_ports)
+
+    @property
+    def in_sync(self) -> int:
+        """Copies that have to be there for a write to count: a majority."""
+        return self.replicas // 2 + 1
+
+    @property
+    def voters(self) -> str:
+        """All controllers, as Kafka writes them."""
+        ports = enumerate(self.controller_ports, start=1)
+        return ",".join(f"{node}@127.0.0.1:{port}" for node, port in ports)
+
+    @staticmethod
+    def row(count: int) -> list[Seat]:
+        """Return the seats of a new cluster of ``count`` brokers."""
+        ports, cluster = tuple(free_port() for _ in range(count)), _cluster_id()
+        return [Seat(node, ports, cluster) for node in range(1, count + 1)]
+
+
 @functools.cache
 def unavailable() -> str | None:
     """Return why no broker can be started on this machine, in one line; None when one can.
@@ -121,17 +159,26 @@ class KafkaBroker:
             removed in the end, when None.
         port: Port to listen on; a free one when 0.
         door: A second listener, with locks; None for none.
+        seat: Its place in a cluster; a cluster of its own when None.
+        properties: More lines of ``server.properties``, which count more than the usual ones;
+            ``{port}`` and ``{controller_port}`` are filled in.
     """
 
     def __init__(
-        self, directory: Path | None = None, port: int = 0, door: Door | None = None
+        self,
+        directory: Path | None = None,
+        port: int = 0,
+        door: Door | None = None,
+        seat: Seat | None = None,
+        properties: str = "",
     ) -> None:
         self._keep = directory is not None
         self._directory = directory or Path(tempfile.mkdtemp(prefix="kafka-"))
-        self._port = port or _free_port()
-        self._controller_port = _free_port()
+        self._port = port or free_port()
+        self._seat = seat or Seat.row(1)[0]
+        self._more = properties
         self._door = door
-        self._door_port = _free_port() if door else 0
+        self._door_port = free_port() if door else 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -150,6 +197,16 @@ class KafkaBroker:
         """Warnings and errors of the broker."""
         return self._directory / "broker.log"
 
+    @property
+    def data(self) -> Path:
+        """Where its data is."""
+        return self._directory / "data"
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start the broker and wait until it answers a client, at most 30 seconds.
 
@@ -157,6 +214,15 @@ class KafkaBroker:
 
         Raises:
             BrokerError: It does not start; the text names its log.
+        """
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start the broker, and do not wait: those of a cluster wait for each other.
+
+        Raises:
+            BrokerError: Its storage cannot be formatted.
         """
         properties = self._directory / "server.properties"
         if not properties.exists():
@@ -167,7 +233,6 @@ class KafkaBroker:
                 stdout=log,
                 stderr=log,
             )
-        self._wait_until_ready(self._process)
 
     def stop(self) -> None:
         """Shut the broker down in order; kill it if that takes longer than 15 seconds."""
@@ -176,6 +241,16 @@ class KafkaBroker:
     def kill(self) -> None:
         """Kill the broker as a crash would; :meth:`start` brings it back with its data."""
         self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Have it do nothing, connections open, until :meth:`thaw`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def restart(self) -> None:
         """Stop the broker and start it again on the same port and data."""
@@ -218,7 +293,7 @@ class KafkaBroker:
             for name, password in users.items()
             for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
         )
-        what = ("format", "-t", _cluster_id(), "-c", str(draft), *scram)
+        what = ("format", "-t", self._seat.cluster, "-c", str(draft), *scram)
         command = _command("kafka.tools.StorageTool", *what)
         with self.log_file.open("ab") as log:
             done = subprocess.run(  # noqa: S603 - our own command
@@ -229,20 +304,35 @@ class KafkaBroker:
         draft.rename(properties)  # only now: its presence says that the storage is formatted
 
     def _properties(self) -> str:
-        ports = {"port": self._port, "controller_port": self._controller_port}
-        written = PROPERTIES.format(**ports, data=self._directory / "data")
-        if self._door is None:
-            return written
-        told = SECURED.format(**ports, door_port=self._door_port, protocol=self._door.protocol)
+        seat = self._seat
+        ports = {"port": self._port, "controller_port": seat.controller_ports[seat.node - 1]}
+        written = PROPERTIES.format(
+            **ports,
+            data=self.data,
+            node=seat.node,
+            voters=seat.voters,
+            replicas=seat.replicas,
+            in_sync=seat.in_sync,
+        )
         # A property that is there twice has its last value.
-        return f"{written}{told}{self._door.properties}"
+        if self._door is not None:
+            told = SECURED.format(**ports, door_port=self._door_port, protocol=self._door.protocol)
+            written = f"{written}{told}{self._door.properties}"
+        return written + self._more.format(**ports)
 
     def _command(self, main: str, *arguments: str) -> list[str]:
         java, *rest = _command(main, *arguments)
         system = self._door.system if self._door else {}
         return [java, *(f"-D{name}={value}" for name, value in system.items()), *rest]
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def wait_until_ready(self) -> None:
+        """Wait until the broker answers a client, at most 30 seconds.
+
+        Raises:
+            BrokerError: It does not; the text names its log.
+        """
+        process = self._process
+        assert process is not None
         deadline = time.monotonic() + READY_SECONDS
         client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         while time.monotonic() < deadline:
@@ -282,7 +372,8 @@ def _cluster_id() -> str:
             return text
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -28,7 +28,7 @@ import click
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "kafka"))
 
-from broker import BrokerError, _ending_with_parent, _free_port, _java  # noqa: E402 - found above
+from broker import BrokerError, _ending_with_parent, _java, free_port  # noqa: E402 - found above
 
 __all__ = ["RegistryError", "SchemaRegistry", "unavailable"]
 
@@ -70,7 +70,7 @@ class SchemaRegistry:
     """
 
     def __init__(self, port: int = 0) -> None:
-        self._port = port or _free_port()
+        self._port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
