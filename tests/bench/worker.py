@@ -83,10 +83,7 @@ def measure(
         variable_name("worker", "group"): broker.group("bench"),
         variable_name("log", "level"): "WARNING",
         variable_name("keys", "file"): str(keys),
-        **{
-            variable_name("topics", name): getattr(topics, name)
-            for name in ("raw", "load", "dead", "links")
-        },
+        **{variable_name("topics", name): str(value) for name, value in topics},
     }
     seen: list[tuple[float, int]] = []
     with running(command, settings) as process, contextlib.closing(outputs(broker, topics)) as look:
