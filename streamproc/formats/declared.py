@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from fastavro import parse_schema
@@ -67,9 +67,18 @@ def parsed(declared: Declared) -> AvroSchema:
             schema = parse_schema(json.loads(text), named)
     except Exception as error:  # noqa: BLE001 - fastavro raises what it stumbles on
         raise UnusableSchemaError(f"{type(error).__name__}: {error}") from None
+    _refuse_namesakes(named.values())
     if isinstance(schema, list):
         return AvroSchema([_whole(branch, named) for branch in schema], named)
     return AvroSchema(_whole(schema, named), named)
+
+
+def _refuse_namesakes(types: Iterable[Any]) -> None:
+    # fastavro lets two fields of a record have one name, and loses the value of the first.
+    for each in types:
+        names = [field["name"] for field in each.get("fields", ())]
+        if len({*names}) < len(names):
+            raise UnusableSchemaError("a record has two fields of one name")
 
 
 def _whole(schema: Any, named: Mapping[str, Any]) -> Any:

@@ -29,11 +29,11 @@ _DEEPEST = 64
 _INDENT = re.compile(r"[{\[]\r?\n([ \t]+)")
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
-_LONE = re.compile(
-    r"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}",
-    re.IGNORECASE,
-)
-"""Halves of surrogate pairs, which are no text: no encoder takes them."""
+_HIGH, _LOW = r"\\u[dD][89abAB][0-9A-Fa-f]{2}", r"\\u[dD][c-fC-F][0-9A-Fa-f]{2}"
+_HALVES = re.compile(rf"{_HIGH}{_LOW}|{_HIGH}|{_LOW}")
+_HALVES_IN_JSON = re.compile(rf"\\\\|{_HALVES.pattern}")
+"""Surrogates, pairs first. In JSON a backslash that is escaped itself begins no escape."""
+_ESCAPE_CHARACTERS = 6
 
 _FORM_KEY = r"[\w.\[\]%+~-]+"
 _FORM = re.compile(rf"{_FORM_KEY}=[^&\s]*(?:&{_FORM_KEY}=[^&\s]*)+")
@@ -151,7 +151,7 @@ def _json(text: str, start: int) -> Embedded | None:
         return None  # says what it seems to say
     try:
         content = json.loads(
-            _LONE.sub(r"\\ufffd", text) if "\\u" in text else text,
+            _HALVES_IN_JSON.sub(_whole, text) if "\\u" in text else text,
             object_pairs_hook=_object,
             parse_float=_float,
         )
@@ -216,9 +216,14 @@ def _separators(written: str) -> tuple[str, str]:
 
 
 def _escapes(text: str) -> Embedded | None:
-    content = _ESCAPE.sub(_character, _LONE.sub(r"\\ufffd", text))
+    content = _ESCAPE.sub(_character, _HALVES.sub(_whole, text))
     content = content.encode("utf-16", "surrogatepass").decode("utf-16")  # pairs become one
     return Embedded(0, len(text), "escapes", content, text) if content != text else None
+
+
+def _whole(found: re.Match[str]) -> str:
+    """Return what was found, but for half of a pair: that is no text, no encoder takes it."""
+    return r"\ufffd" if len(found[0]) == _ESCAPE_CHARACTERS else found[0]
 
 
 def _character(escape: re.Match[str]) -> str:

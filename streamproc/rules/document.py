@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError
 from ruamel.yaml.error import MarkedYAMLError, StreamMark
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
@@ -212,6 +213,8 @@ def _unreadable(yaml: YAML, root: Node) -> Iterator[Fault]:
     for location, node in scalars(root):
         try:
             yaml.constructor.construct_object(node)
+        except ConstructorError:
+            yield Fault(location, node.start_mark, "is a sign of YAML's own; it needs quotes")
         except ValueError:
             told = "looks like a date or a number, and is none; it needs quotes"
             yield Fault(location, node.start_mark, told)

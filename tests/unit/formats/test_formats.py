@@ -127,10 +127,11 @@ def test_protobuf_is_told(formats: Formats) -> None:
         "{",
         '{"type":"array","items":"long"}',
         '{"type":"record","name":"E","fields":[{"name":"a","type":"Unknown"}]}',
+        json.dumps({**SCHEMA, "fields": [SCHEMA["fields"][0]] * 2}),
         "[" * 100_000,
         json.dumps({**SCHEMA, "doc": "x" * 1_048_576}),
     ],
-    ids=["text", "no JSON", "list", "unknown type", "deep", "huge"],
+    ids=["text", "no JSON", "list", "unknown type", "two of one name", "deep", "huge"],
 )
 def test_a_schema_that_no_event_can_be_of_is_told(formats: Formats, text: str) -> None:
     formats.learn(key(1), Declared("AVRO", text), 0.0)

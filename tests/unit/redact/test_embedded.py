@@ -62,6 +62,8 @@ def test_ordinary_texts_hold_no_documents(text: str) -> None:
         (r'{"half":"\ud83d"}', "json", {"half": "\ufffd"}),
         (r'"\ud83d\ude00 \ude00"', "json", "\U0001f600 \ufffd"),
         (r"e = 'jane\u0040example.com'", "escapes", "e = 'jane@example.com'"),
+        (r'{"a": "\\ud83d\ude00 \\\ud83d"}', "json", {"a": "\\ud83d\ufffd \\\ufffd"}),
+        ("\\ud83d\\ude\x01 \\u00e9", "escapes", "\ufffd\\ude\x01 \u00e9"),
         (r"\ud83d\ude00 \ud83d \u0022 \u0000", "escapes", "\U0001f600 \ufffd \\u0022 \\u0000"),
         ("a=&e=jane%40example.com", "form", [{"a": ""}, {"e": ADDRESS}]),
         ("a[]=x&a[]=J%FCrgen+B", "form", [{"a[]": "x"}, {"a[]": "Jürgen B"}]),

@@ -79,6 +79,7 @@ def test_each_purpose_and_each_key_has_a_subkey_of_its_own() -> None:
         (text(k1=base64_of(SECRET + b"x")), "expected 32 bytes"),
         (text(k1="not base64!"), "expected 32 bytes"),
         (text(k1=7), "expected 32 bytes"),
+        (text(k1="é" * 44), "expected 32 bytes"),
         (text("k2", k1=base64_of(SECRET)), "expected the name of one of the keys"),
         (text("k1", k1=base64_of(SECRET), k2=base64_of(SECRET)), "the same key"),
         (text("k_1", k_1=base64_of(SECRET)), "letters and digits"),
