@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from streamproc.events import Record
 
-__all__ = ["Clock", "FrequentKeys", "HotKey", "HotKeys"]
+__all__ = ["Clock", "FrequentKeys", "HotKey", "HotKeys", "Place"]
 
 COUNTERS: Final = 256
 """Keys that are counted; a count is too low by one in 257 of what was counted at most."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 import faust
 import structlog
@@ -21,10 +21,11 @@ from streamproc.flow import Flow
 from streamproc.kafka.consumer import Connection, Consumer
 from streamproc.kafka.leases import Batch
 from streamproc.kafka.transport import BatchSchema, batch_producer
+from streamproc.key_watch import KeyWatch
 from streamproc.settings import Settings
 from streamproc.sight import WorkerSight
 
-__all__ = ["build_app", "run_app", "settle_interpreter"]
+__all__ = ["Eyes", "build_app", "run_app", "settle_interpreter"]
 
 log = structlog.get_logger()
 
@@ -47,11 +48,20 @@ for each time the pipeline comes back from a scan or a model. Beside a thread th
 ready, batches of 5 events take 21 ms like this, 56 by default, and at most 150 ms against 240."""
 
 
-def build_app(settings: Settings, flow: Flow, sight: WorkerSight) -> faust.App:
-    """Return the Faust app with its agent; running it is :func:`run_app`.
+class Eyes(NamedTuple):
+    """Who is told what a worker does.
 
-    What it does is told to ``sight``.
+    Attributes:
+        sight: Of everything, for metrics, health and traces.
+        keys: Of the records that are done.
     """
+
+    sight: WorkerSight
+    keys: KeyWatch
+
+
+def build_app(settings: Settings, flow: Flow, eyes: Eyes) -> faust.App:
+    """Return the Faust app with its agent; running it is :func:`run_app`."""
     brokers = settings.kafka.brokers.replace(",", ";")
     app = _App(
         settings.worker.group,
@@ -75,7 +85,7 @@ def build_app(settings: Settings, flow: Flow, sight: WorkerSight) -> faust.App:
         # A partition has one batch out at a time, so these tasks are at most as many as partitions.
         async for event in stream.noack().events():
             if event.value.take():
-                task = asyncio.create_task(_guarded(app, flow, sight, event.value))
+                task = asyncio.create_task(_guarded(app, flow, eyes, event.value))
                 batches.add(task)
                 task.add_done_callback(batches.discard)
 
@@ -83,20 +93,21 @@ def build_app(settings: Settings, flow: Flow, sight: WorkerSight) -> faust.App:
     async def tell(_app: Any, *sent: Any, **_: Any) -> None:
         partitions = sorted(tp.partition for tp in sent[0])
         flow.rules.assigned(partitions)
-        sight.joined(_consumer(app).standing)
+        eyes.keys.assigned({(tp.topic, tp.partition) for tp in sent[0]})
+        eyes.sight.joined(_consumer(app).standing)
         log.info("worker ready", partitions=partitions)
 
     async def beat() -> None:
-        sight.loop.beat()
+        eyes.sight.loop.beat()
 
     app.timer(BEAT_SECONDS)(beat)
     app.timer(settings.log.progress_seconds)(flow.tell_progress)
     return app
 
 
-async def _guarded(app: faust.App, flow: Flow, sight: WorkerSight, batch: Batch) -> None:
+async def _guarded(app: faust.App, flow: Flow, eyes: Eyes, batch: Batch) -> None:
     try:
-        with sight.batch(batch.records) as watch:
+        with eyes.sight.batch(batch.records) as watch:
             if batch.first:
                 await flow.catch_up()
                 watch.lap("catch_up")
@@ -110,6 +121,7 @@ async def _guarded(app: faust.App, flow: Flow, sight: WorkerSight, batch: Batch)
         await app.crash(StreamprocError("the worker stopped, see the line before"))
     else:
         batch.done()
+        eyes.keys.look(batch.records)
 
 
 def _where(batch: Batch, error: Exception) -> dict[str, Any]:

@@ -132,8 +132,10 @@ def _run(process: _Process, identity: IdentityReader, rows: Codec) -> int:
     from streamproc.assemble import Assembly
     from streamproc.flow import Flow, Output
     from streamproc.kafka.raw_schemas import RawSchemas
+    from streamproc.key_watch import KeyWatch
+    from streamproc.redact import Tokens
     from streamproc.rollout import Pipelines, start_rules
-    from streamproc.worker import build_app, run_app
+    from streamproc.worker import Eyes, build_app, run_app
 
     settings, ring, detectors, sight = process
     assembly = Assembly(settings, ring, identity.state, listed=identity.state)
@@ -143,4 +145,5 @@ def _run(process: _Process, identity: IdentityReader, rows: Codec) -> int:
     schemas = RawSchemas(settings.registry, assembly.formats)
     sight.rules(rules.in_force)
     flow = Flow(rules, identity, settings, schemas, Output(rows))
-    return run_app(build_app(settings, flow, sight), flow)
+    keys = KeyWatch(settings.worker.hot_key_share, Tokens(ring), sight.meter)
+    return run_app(build_app(settings, flow, Eyes(sight, keys)), flow)
