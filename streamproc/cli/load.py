@@ -6,7 +6,7 @@ import gc
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from streamproc.cli.moments import Moment, micros
 if TYPE_CHECKING:
     from streamproc.events import Deletion
     from streamproc.settings import Settings
+    from streamproc.sight.loader import LoaderWatch
     from streamproc.warehouse.loading.plan import LoadPlan
     from streamproc.warehouse.loading.session import Progress, Totals, Until
     from streamproc.warehouse.loading.status import LoadStatus
@@ -184,7 +185,9 @@ def _load(settings: Settings, until: Until, *, as_json: bool) -> None:
         configure(settings.log)
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
-        totals = run_loader(settings, LoaderOptions(stop=stop, until=until, tell=tell))
+        with _watching(settings, until) as watch:
+            options = LoaderOptions(stop=stop, until=until, tell=tell, watch=watch)
+            totals = run_loader(settings, options)
     if as_json:
         click.echo(json.dumps(asdict(totals)))
     else:
@@ -192,6 +195,13 @@ def _load(settings: Settings, until: Until, *, as_json: bool) -> None:
     if until != "stopped" and stop():
         click.echo("Interrupted: there may be more to load.", err=True)
         sys.exit(1)
+
+
+def _watching(settings: Settings, until: Until) -> AbstractContextManager[LoaderWatch]:
+    """Serve metrics, unless this ends by itself: the loader that goes on has their port."""
+    from streamproc.sight.loader import UNSEEN, seeing_loader
+
+    return seeing_loader(settings) if until == "stopped" else nullcontext(UNSEEN)
 
 
 def _print_totals(totals: Totals) -> None:

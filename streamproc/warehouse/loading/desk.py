@@ -13,6 +13,7 @@ from typing import TypeVar
 import structlog
 
 from streamproc.errors import RetryableError
+from streamproc.sight.loader import UNSEEN, LoaderWatch
 from streamproc.warehouse.sink import OffsetsMovedError, SchemaMovedError, Sink
 
 __all__ = ["Desk"]
@@ -25,8 +26,11 @@ T = TypeVar("T")
 class Desk:
     """A sink, opened when it is needed and opened anew when it was lost."""
 
-    def __init__(self, open_sink: Callable[[], Sink], executor: Executor) -> None:
-        """Ask in ``executor``, which must run one call at a time."""
+    def __init__(
+        self, open_sink: Callable[[], Sink], executor: Executor, watch: LoaderWatch = UNSEEN
+    ) -> None:
+        """Ask in ``executor``, which must run one call at a time; ``watch`` is told how it went."""
+        self._watch = watch
         self._open_sink = open_sink
         self._executor = executor
         self._sink: Sink | None = None
@@ -48,12 +52,15 @@ class Desk:
             if self._sink is None:
                 self._sink = self._open_sink()
                 self._clean(self._sink)
-            return question(self._sink)
+            answer = question(self._sink)
         except (OffsetsMovedError, SchemaMovedError):
             raise
-        except RetryableError:
+        except RetryableError as error:
+            self._watch.heard(str(error))
             self._let_go()
             raise
+        self._watch.heard(None)
+        return answer
 
     def _clean(self, sink: Sink) -> None:
         if removed := sink.clean():

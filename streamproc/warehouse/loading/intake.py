@@ -91,6 +91,11 @@ class Intake:
         """Whether more records should be read."""
         return not (self._by.spool.is_full or self._by.dead.is_failing)
 
+    @property
+    def spooled_size(self) -> int:
+        """Return the bytes of rows that wait, in memory and on disk."""
+        return self._by.spool.memory_size + self._by.spool.file_size
+
     def see(self, schema: Schema) -> None:
         """Make tables of what comes from now on that fit the warehouse's as they are."""
         self._known = merged(schema, self._known)
@@ -165,6 +170,7 @@ class Intake:
             deletions=[deletion for deletion in deletions if deletion is not None],
             corrections=frames.corrections > 0,
             dead=sum(map(len, dead.values())),
+            written=gathered.records[0].timestamp,
         )
 
     def _together(

@@ -30,6 +30,7 @@ from streamproc.errors import RetryableError
 from streamproc.events import Micros
 from streamproc.kafka.registry import RowDecoder
 from streamproc.settings import Settings, deletions_group
+from streamproc.sight.loader import UNSEEN, LoaderWatch
 from streamproc.warehouse.loading.beside import Beside
 from streamproc.warehouse.loading.dead import DeadLetterProducer
 from streamproc.warehouse.loading.desk import Desk
@@ -94,12 +95,14 @@ class LoaderOptions:
             after one batch of what is there.
         clock: The time.
         tell: Told every ``log.progress_seconds`` how far it is.
+        watch: Told of everything that is to be seen from outside.
     """
 
     stop: Callable[[], bool]
     until: Until = "stopped"
     clock: Clock = CLOCK
     tell: Callable[[Progress], None] = _quiet
+    watch: LoaderWatch = UNSEEN
 
 
 def run_loader(settings: Settings, options: LoaderOptions) -> Totals:
@@ -114,7 +117,7 @@ def run_loader(settings: Settings, options: LoaderOptions) -> Totals:
     waits = _Waits(options)
     terms = make_terms(settings, options)
     with (
-        _desk(lambda: open_sink(settings)) as desk,
+        _desk(lambda: open_sink(settings), options.watch) as desk,
         _spool(settings) as spool,
         keeping_mappings(settings, desk, terms, totals) as beside,
     ):
@@ -213,6 +216,7 @@ def make_terms(settings: Settings, options: LoaderOptions) -> Terms:
         clock=options.clock,
         stop=options.stop,
         tell=options.tell,
+        watch=options.watch,
     )
 
 
@@ -275,9 +279,9 @@ def _run_session(settings: Settings, terms: Terms, stores: Stores, totals: Total
 
 
 @contextmanager
-def _desk(opener: Callable[[], Sink]) -> Iterator[Desk]:
+def _desk(opener: Callable[[], Sink], watch: LoaderWatch = UNSEEN) -> Iterator[Desk]:
     with ThreadPoolExecutor(1, "warehouse") as executor:
-        desk = Desk(opener, executor)
+        desk = Desk(opener, executor, watch)
         try:
             yield desk
         finally:

@@ -66,6 +66,7 @@ class Chunk:
         kinds: By table, its columns and their kinds.
         corrections: Whether there are rows that replace others.
         dead: Records that became dead letters.
+        written: When the first record was written, in milliseconds since the Unix epoch.
     """
 
     place: Place
@@ -79,6 +80,7 @@ class Chunk:
     deletions: Sequence[Deletion]
     corrections: bool
     dead: int
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,23 @@ class Pending:
             elif progress.gathered is not None:
                 waiting.append(progress.gathered.since)
         return min(waiting, default=None)
+
+    def oldest_written(self) -> int | None:
+        """Return when the first record that waits was written, in ms since the Unix epoch.
+
+        Of each partition its first; what is behind it may have any timestamp.
+        """
+        waiting: list[int] = []
+        for progress in self._partitions.values():
+            if progress.chunks:
+                waiting.append(progress.chunks[0].written)
+            elif progress.gathered is not None:
+                waiting.append(progress.gathered.records[0].timestamp)
+        return min(waiting, default=None)
+
+    def expected(self) -> dict[Place, int]:
+        """Return the next offset to load of each partition."""
+        return {place: progress.expected.offset for place, progress in self._partitions.items()}
 
     def chunks(self) -> set[Chunk]:
         """Return the chunks that wait."""

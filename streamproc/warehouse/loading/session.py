@@ -21,12 +21,15 @@ import structlog
 
 from streamproc.errors import RetryableError
 from streamproc.events import Micros
+from streamproc.sight.loader import UNSEEN, LoaderWatch
 from streamproc.warehouse.loading.batches import Loaded, LoadedBy, load
 from streamproc.warehouse.loading.beside import NOTHING_BESIDE, Beside
 from streamproc.warehouse.loading.desk import Desk
 from streamproc.warehouse.loading.intake import DeadLetters, Intake
 from streamproc.warehouse.loading.pending import Sealed
+from streamproc.warehouse.loading.shown import batch_shown, standing_shown
 from streamproc.warehouse.loading.source import AtEnd, Fetched, Source
+from streamproc.warehouse.loading.totals import Progress, Totals
 from streamproc.warehouse.schema import Schema
 from streamproc.warehouse.sink import (
     START,
@@ -45,6 +48,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 POLL_SECONDS: Final = 0.05
+SHOW_SECONDS: Final = 1.0
+"""How often it is shown how far the loader is."""
 READ_RECORDS: Final = 500
 """Records between two looks at what is next: some 10 ms."""
 FIRST_WAIT_SECONDS: Final = 0.5
@@ -63,36 +68,6 @@ class Clock(NamedTuple):
     now: Callable[[], Micros]
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
-
-
-@dataclass(slots=True)
-class Totals:
-    """What a loader has done since it started: events, values discarded, tokens of mappings."""
-
-    rows: int = 0
-    duplicates: int = 0
-    dead: int = 0
-    replaced: int = 0
-    deleted: int = 0
-    discards: int = 0
-    batches: int = 0
-    mappings: int = 0
-
-
-class Progress(NamedTuple):
-    """How far a loader is.
-
-    Attributes:
-        done: Events loaded or left out, and dead letters.
-        rate: Of those, how many a second since it was last told.
-        waiting: Records read and not loaded yet.
-        behind: Records not read yet, of the partitions this loader has.
-    """
-
-    done: int
-    rate: float
-    waiting: int
-    behind: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +89,7 @@ class Terms:
         loader: Name of the process.
         stop: Asked several times a second; once true, what has been read is loaded and that is it.
         tell: Told now and then how far it is.
+        watch: Told of everything that is to be seen from outside.
     """
 
     loader: str
@@ -124,6 +100,7 @@ class Terms:
     clock: Clock
     stop: Callable[[], bool]
     tell: Callable[[Progress], None]
+    watch: LoaderWatch = UNSEEN
 
 
 class View(NamedTuple):
@@ -165,7 +142,8 @@ class Session:
         self._failed = False
         self._stopped_at: float | None = None
         self._batches = 0
-        self._told_at = self._clock.monotonic()
+        self._watch = terms.watch
+        self._told_at = self._shown_at = self._loading_at = self._clock.monotonic()
         self._told = 0
 
     def run(self) -> None:
@@ -181,6 +159,7 @@ class Session:
                 self._read()
                 self._work()
                 self._tell()
+                self._show()
         finally:
             self._settle()
 
@@ -194,6 +173,7 @@ class Session:
         self._beside.has(self._places)
         self._unknown.update(found)
         self._unsure |= bool(found)
+        self._watch.joined()
         log.info("partitions assigned", topic=topic, partitions=_numbers(found))
 
     def revoked(self, places: Iterable[Place], *, lost: bool) -> None:
@@ -331,6 +311,7 @@ class Session:
         sealed = self._loading = self._intake.seal()
         by = LoadedBy(self._terms.loader, self._terms.mode, self._clock.now())
         known = self._schema
+        self._loading_at = self._clock.monotonic()
 
         def question(sink: Sink) -> Loaded:
             self._dead.flush()
@@ -349,6 +330,9 @@ class Session:
         totals.replaced += result.replaced
         totals.deleted += result.deleted
         totals.discards += result.discards
+        filled = self._loading_at - min(chunk.since for chunk in sealed.chunks)
+        seconds = (filled, self._clock.monotonic() - self._loading_at)
+        self._watch.loaded(batch_shown(sealed, result, seconds, self._clock.now()))
         self._done(sealed)
         self._wait, self._failed = FIRST_WAIT_SECONDS, False
         log.debug("batch loaded", rows=result.rows, duplicates=result.duplicates)
@@ -431,6 +415,14 @@ class Session:
             if put_aside := self._intake.put_aside:
                 keys["columns_put_aside"] = dict(put_aside)
             log.info("loader progress", **keys)
+
+    def _show(self) -> None:
+        self._watch.beat()
+        now = self._clock.monotonic()
+        if now - self._shown_at < SHOW_SECONDS:
+            return
+        self._shown_at = now
+        self._watch.stands(standing_shown(self._sources, self._intake, self._clock.now()))
 
 
 def _look(sink: Sink) -> View:
