@@ -47,7 +47,7 @@ check: $(READY) ## Format, lint, imports, types, and the quick tests: about a mi
 
 # Most of these wait for a broker's sessions or for processes to start: four at once on two cores.
 test: check ## Everything, on the embedded broker and on real Kafka where it can be had.
-	$(BIN)/pytest -n 4 --dist worksteal tests/parity tests/integration tests/faults
+	$(BIN)/pytest -n 4 --dist worksteal tests/parity tests/integration tests/faults tests/fuzz
 
 # What is for others runs in their tools, each with an environment of its own.
 deploy/dbt/.venv/.ready: deploy/dbt/requirements.txt
