@@ -41,7 +41,7 @@ __all__ = [
 Place: TypeAlias = Literal["traits", "prose", "url", "encoded_url", "nested", "keys"]
 """Where personal data hides in a canary."""
 
-EVENT: Final = "Streamproc Canary"
+EVENT: Final = "Canary Sent"
 """The name of the tracked event: canaries have a table of their own in the warehouse."""
 LIBRARY: Final = "streamproc-canary"
 """What canaries say that sent them, in ``context.library.name``."""
@@ -85,12 +85,15 @@ class Canary:
         message_id: Its mark.
         key: The record's key: the device.
         value: The record's value, JSON.
+        ids: User id and device. They name nobody and are nothing to be looked for; rules that
+            redact what looks personal leave them as they are.
         planted: What of it may not get through, and where it is.
     """
 
     message_id: str
     key: bytes = field(repr=False)
     value: bytes = field(repr=False)
+    ids: tuple[str, str] = field(repr=False)
     planted: tuple[Planted, ...] = field(repr=False)
 
     @property
@@ -121,7 +124,8 @@ def hatch(recipe: Recipe, nonce: bytes) -> Canary:
     assert isinstance(event, Mapping)
     value = orjson.dumps({"messageId": message_id, **event})
     wanted = tuple(each for each in planted if each.kind in recipe.kinds)
-    return Canary(message_id, person.anonymous_id.encode(), value, wanted)
+    ids = person.user_id, person.anonymous_id
+    return Canary(message_id, person.anonymous_id.encode(), value, ids, wanted)
 
 
 def known_again(recipe: Recipe, message_id: str) -> Canary | None:

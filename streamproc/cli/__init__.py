@@ -38,6 +38,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("streamproc.cli.demo:demo", "Show the whole way of an event on an embedded broker."),
     "worker": ("streamproc.cli.worker:worker", "Run a worker: raw topic to loader topic."),
     "load": ("streamproc.cli.load:load", "Run a loader: loader topic to warehouse."),
+    "canary": (
+        "streamproc.cli.canary:canary",
+        "Watch for leaks, by made-up people among the events.",
+    ),
     "reprocess": (
         "streamproc.cli.reprocess:reprocess",
         "Read past events again, and correct their rows.",
@@ -186,8 +190,10 @@ def with_rules(settings: Settings, rules_directory: Path | None) -> Settings:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return ``count`` with its noun: 1 row, 1,200 rows."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+    """Return ``count`` with its noun: 1 row, 1,200 rows, 3 canaries."""
+    if count != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{count:,} {noun}"
 
 
 def _tell(error: ConfigError) -> None:

@@ -31,6 +31,8 @@ def settings(ctx: click.Context, *, as_json: bool) -> None:
     for section, name in setting_names():
         value = getattr(getattr(effective.settings, section), name)
         shown = SECRET if isinstance(value, SecretStr) else value
+        if isinstance(value, tuple) and not as_json:
+            shown = ", ".join(value)
         source = effective.sources.get(f"{section}.{name}", "default")
         rows.append((f"{section}.{name}", shown, source, variable_name(section, name)))
     if as_json:

@@ -24,7 +24,9 @@ from streamproc.settings import Settings, deletions_group
 
 __all__ = ["ROLES", "Grant", "Role", "allow", "grants"]
 
-Role: TypeAlias = Literal["producer", "worker", "loader", "rules", "identity", "letters", "topics"]
+Role: TypeAlias = Literal[
+    "producer", "worker", "loader", "rules", "identity", "letters", "canary", "topics"
+]
 Kind: TypeAlias = Literal["topic", "group", "transactional_id", "cluster"]
 
 ROLES: Final[dict[Role, str]] = {
@@ -34,6 +36,7 @@ ROLES: Final[dict[Role, str]] = {
     "rules": "`rules publish`, `shadow`, `status`, `reprocess` and their like; `reprocess`",
     "identity": "`identity import`, `sync`, `merge`, `export` and their like; `erase`",
     "letters": "`dead`",
+    "canary": "`canary`",
     "topics": "`topics apply`",
 }
 """Who there is, and what for."""
@@ -150,6 +153,11 @@ def _needs(settings: Settings) -> dict[Role, tuple[_Need, ...]]:
             *_topics("WRITE", names.dead, names.raw, names.load),
             ("topic", names.dead, ("DELETE",)),  # of what is purged
             ("transactional_id", transactional_id(names.dead), ("WRITE",)),
+            _LOOKS,
+        ),
+        "canary": (
+            *_topics("READ", names.load, names.dead),
+            *_topics("WRITE", names.raw, names.deletions),
             _LOOKS,
         ),
         "topics": (

@@ -185,8 +185,10 @@ def _row(name: str, default: Any, model: type[BaseModel], field: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    if value is None or isinstance(value, SecretStr):
+    if value is None or value == () or isinstance(value, SecretStr):
         return ""
+    if isinstance(value, tuple):
+        value = ", ".join(value)
     return f"`{str(value).lower()}`" if isinstance(value, bool) else f"`{value}`"
 
 
