@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("streamproc.cli.demo:demo", "Show the whole way of an event on an embedded broker."),
     "worker": ("streamproc.cli.worker:worker", "Run a worker: raw topic to loader topic."),
     "load": ("streamproc.cli.load:load", "Run a loader: loader topic to warehouse."),
+    "top": ("streamproc.cli.top:top", "Show what the processes do, live."),
     "canary": (
         "streamproc.cli.canary:canary",
         "Watch for leaks, by made-up people among the events.",
@@ -91,6 +92,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Decrypt what `encrypt` wrote, and write it to the audit log.",
     ),
     "audit": ("streamproc.cli.audit:audit", "Check the audit log."),
+    "bench": (
+        "streamproc.cli.bench:bench",
+        "Measure what a process does on this machine, with your rules.",
+    ),
+    "capacity": (
+        "streamproc.cli.capacity:capacity",
+        "Reckon workers, partitions, disk and memory for a load.",
+    ),
     "settings": (
         "streamproc.cli.settings:settings",
         "Print the effective settings and where each came from.",

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Moment", "Span", "micros"]
 
-UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
+UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 MOST_DIGITS = 6
 
 
@@ -35,7 +40,7 @@ class Moment(click.ParamType):
 
 
 class Span(click.ParamType):
-    """A stretch of time: a whole number and its unit, as in 30s, 10m, 2h."""
+    """A stretch of time: a whole number and its unit, as in 30s, 10m, 2h, 7d."""
 
     name = "span"
 
@@ -47,7 +52,7 @@ class Span(click.ParamType):
             return value
         number, unit = value[:-1], value[-1:]
         if unit not in UNITS or not number.isdecimal() or len(number) > MOST_DIGITS:
-            self.fail("expected a number and s, m or h, such as 10m", param, ctx)
+            self.fail("expected a number and s, m, h or d, such as 10m", param, ctx)
         return int(number) * UNITS[unit]
 
 
