@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from http.client import HTTPException
 from typing import Final
 from urllib.parse import urlsplit
@@ -40,12 +40,13 @@ def shown(address: str) -> str:
     return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def fetch(address: str, seconds: float) -> bytes:
+def fetch(address: str, seconds: float, also: Collection[int] = ()) -> bytes:
     """Return what a page holds, at most :data:`PAGE_BYTES` of it.
 
     Args:
         address: A URL that :func:`check_addresses` has seen.
         seconds: How long each step of it may take.
+        also: Statuses beside 200 whose pages are wanted, such as 503 of what is not ready.
 
     Raises:
         RetryableError: It does not answer, or not with a page; the text says why.
@@ -56,7 +57,9 @@ def fetch(address: str, seconds: float) -> bytes:
             page: bytes = answer.read(PAGE_BYTES)
             return page
     except urllib.error.HTTPError as error:
-        error.close()
+        with error:
+            if error.code in also:
+                return error.read(PAGE_BYTES)
         raise RetryableError(f"answers with {error.code}") from None
     except TimeoutError:
         raise RetryableError(f"no answer in {seconds:g} s") from None
