@@ -91,9 +91,10 @@ def find_known(text: str, values: Sequence[str]) -> tuple[Finding, ...]:
         Findings of ``PERSON``, score 0.85, recognizer ``SiblingName``, step ``sibling``.
     """
     folded = text.casefold()
-    long, pattern = _prepared(tuple(values))
-    if not any(name in folded for name in long):
+    given = tuple(values)
+    if not any(name in folded for name in _long_names(given)):
         return ()  # whatever else is looked for has one of these in it
+    pattern = _prepared(given)
     offsets = _offsets(text, folded)
     spans = (
         (offsets[match.start()], offsets[match.end()])
@@ -106,19 +107,23 @@ def find_known(text: str, values: Sequence[str]) -> tuple[Finding, ...]:
     )
 
 
-def name_words(value: str) -> list[str]:
+def name_words(value: str) -> Sequence[str]:
     """Return words, case folded, one of which is in every text that ``value`` is found in.
 
     To look for them first costs less than :func:`find_known` does.
     """
-    long = [name for name in _names([value]) if len(name) >= _SHORTEST]
+    long = _long_names((value,))
     return [name for name in long if " " not in name] or long
 
 
-@lru_cache(maxsize=1024)  # names come back, and compiling them takes a millisecond
-def _prepared(values: tuple[str, ...]) -> tuple[list[str], re.Pattern[str]]:
-    names = _names(values)
-    return [name for name in names if len(name) >= _SHORTEST], _pattern(names)
+@lru_cache(maxsize=1024)  # names come back
+def _long_names(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in _names(values) if len(name) >= _SHORTEST)
+
+
+@lru_cache(maxsize=1024)  # and compiling them takes a millisecond
+def _prepared(values: tuple[str, ...]) -> re.Pattern[str]:
+    return _pattern(_names(values))
 
 
 def _names(values: Iterable[str]) -> list[str]:
