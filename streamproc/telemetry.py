@@ -34,9 +34,10 @@ QUIET = (
     "streamproc.kafka.consumer",  # Faust's own lines about our services, and our warnings
     "streamproc.kafka.transport",
 )
-SILENT = ("librdkafka", "presidio-analyzer")
+SILENT = ("librdkafka", "opentelemetry", "presidio-analyzer")
 """librdkafka writes a line for each of twenty attempts a second to reach a lost broker; what it
-reports comes through ``kafka.clients``. Presidio warns of every recognizer of another language."""
+reports comes through ``kafka.clients``, and what OpenTelemetry's exporter meets, the answers of
+others quoted, through ``sight.otlp``. Presidio warns of every recognizer of another language."""
 
 
 @dataclass(slots=True)

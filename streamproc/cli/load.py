@@ -199,7 +199,8 @@ def _load(settings: Settings, until: Until, *, as_json: bool) -> None:
 
 def _watching(settings: Settings, until: Until) -> AbstractContextManager[LoaderWatch]:
     """Serve metrics, unless this ends by itself: the loader that goes on has their port."""
-    from streamproc.sight.loader import UNSEEN, seeing_loader
+    from streamproc.sight import seeing_loader
+    from streamproc.sight.loader import UNSEEN
 
     return seeing_loader(settings) if until == "stopped" else nullcontext(UNSEEN)
 

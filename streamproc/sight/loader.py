@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Final, NamedTuple, Protocol
 
-from streamproc.settings import Settings
+from streamproc.events import Origin
 from streamproc.sight import metrics
 from streamproc.sight.batch import CLOCK, Clock
 from streamproc.sight.health import Health, Pulse
-from streamproc.sight.meter import Meter, Samples, registry_of
-from streamproc.sight.server import Views, serving
+from streamproc.sight.meter import Meter, Samples
 
 __all__ = [
+    "PARTS",
     "UNSEEN",
     "LoadedBatch",
     "LoaderSight",
     "LoaderStanding",
     "LoaderWatch",
-    "seeing_loader",
 ]
 
 PARTS: Final = {
@@ -42,6 +40,8 @@ class LoadedBatch(NamedTuple):
         fill_seconds: From when its first record came to when it was handed over.
         load_seconds: From then on.
         ages: By where the time is counted from, the seconds that each row took.
+        begins: Where its first record lies, of those of its first partition.
+        ended: When it was known to be loaded, in nanoseconds since the Unix epoch.
     """
 
     results: Mapping[str, int]
@@ -49,6 +49,8 @@ class LoadedBatch(NamedTuple):
     fill_seconds: float
     load_seconds: float
     ages: Mapping[str, Sequence[float]]
+    begins: Origin
+    ended: int
 
 
 class LoaderStanding(NamedTuple):
@@ -114,8 +116,15 @@ class LoaderSight:
         health: Of the loader.
     """
 
-    def __init__(self, meter: Meter, health: Health, clock: Clock = CLOCK) -> None:
-        """Have nothing counted."""
+    def __init__(
+        self,
+        meter: Meter,
+        health: Health,
+        traced: Callable[[LoadedBatch], object] = lambda _batch: None,
+        clock: Clock = CLOCK,
+    ) -> None:
+        """Have nothing counted; ``traced`` is told of batches too."""
+        self._traced = traced
         self.meter, self.health = meter, health
         self._trouble: str | None = PARTS["warehouse"]
         self._lags: Mapping[tuple[str, int], int] = {}
@@ -153,6 +162,7 @@ class LoaderSight:
         meter.observe(metrics.LOADER_BATCH_SECONDS, [batch.load_seconds], ("load",))
         for since, ages in batch.ages.items():
             meter.observe(metrics.LATENCY, ages, ("warehouse", since))
+        self._traced(batch)
 
     def stands(self, standing: LoaderStanding) -> None:
         """Take note of how far the loader is."""
@@ -162,16 +172,3 @@ class LoaderSight:
 
     def _lag_samples(self) -> Samples:
         return [((topic, str(number)), lag) for (topic, number), lag in self._lags.items()]
-
-
-@contextmanager
-def seeing_loader(settings: Settings) -> Iterator[LoaderSight]:
-    """Serve what is to be seen of a loader within the block.
-
-    Raises:
-        ConfigError: The address of ``metrics`` cannot be listened on.
-    """
-    meter, health = Meter(), Health(PARTS)
-    sight = LoaderSight(meter, health)
-    with serving(settings.metrics, Views.of(registry_of(meter), health)):
-        yield sight

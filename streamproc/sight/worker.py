@@ -9,19 +9,21 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from weakref import WeakKeyDictionary
 
+from structlog.contextvars import bound_contextvars
+
 from streamproc.events import Record
-from streamproc.settings import Settings, TopicSettings
+from streamproc.settings import TopicSettings
 from streamproc.sight import metrics
 from streamproc.sight.batch import CLOCK, BatchWatch, Clock, Watched
 from streamproc.sight.families import family
 from streamproc.sight.health import Health, Pulse
-from streamproc.sight.meter import Meter, Samples, registry_of
-from streamproc.sight.server import Views, serving
+from streamproc.sight.meter import Meter, Samples
+from streamproc.sight.traces import UNTRACED, Tracing, hex_id, trace_of_batch
 
 if TYPE_CHECKING:
     from streamproc.pipeline import Pipeline
 
-__all__ = ["PARTS", "Membership", "WorkerSight", "seeing_worker"]
+__all__ = ["PARTS", "Membership", "WorkerSight"]
 
 _Pair: TypeAlias = tuple[int, int]
 
@@ -69,9 +71,15 @@ class WorkerSight:
     """
 
     def __init__(
-        self, topics: TopicSettings, meter: Meter, health: Health, clock: Clock = CLOCK
+        self,
+        topics: TopicSettings,
+        meter: Meter,
+        health: Health,
+        tracing: Tracing = UNTRACED,
+        clock: Clock = CLOCK,
     ) -> None:
-        """Have nothing counted; ``topics`` say what is sent where."""
+        """Have nothing counted; ``topics`` say what is sent where, ``tracing`` what is traced."""
+        self._tracing = tracing
         self.meter, self.health = meter, health
         self._roles = {topics.load: "load", topics.dead: "dead", topics.links: "links"}
         self._clock = clock
@@ -106,11 +114,21 @@ class WorkerSight:
 
     @contextmanager
     def batch(self, records: Sequence[Record]) -> Iterator[BatchWatch]:
-        """Watch a batch from now to the end of the block, done or not."""
+        """Watch a batch from now to the end of the block, done or not.
+
+        If it is traced, log lines within have the trace's id.
+        """
+        trace_id = self._tracing.id_of(records[0].origin)
         watch = BatchWatch(records, self._count, self._clock)
         self._watches.add(watch)
         try:
-            yield watch
+            if trace_id is None:
+                yield watch
+                return
+            with bound_contextvars(trace_id=hex_id(trace_id)):
+                yield watch
+            if watch.watched.totals.events:  # it was done
+                self._tracing.take(trace_of_batch(trace_id, watch.watched))
         finally:
             self._watches.discard(watch)
 
@@ -192,16 +210,3 @@ def _entries(pipeline: Pipeline | None) -> Samples:
 
 def _lags(membership: Membership) -> Samples:
     return [((topic, str(number)), lag) for (topic, number), lag in membership.lags.items()]
-
-
-@contextmanager
-def seeing_worker(settings: Settings) -> Iterator[WorkerSight]:
-    """Serve what is to be seen of a worker within the block; it is ready part by part.
-
-    Raises:
-        ConfigError: The address of ``metrics`` cannot be listened on.
-    """
-    meter, health = Meter(), Health(PARTS)
-    sight = WorkerSight(settings.topics, meter, health)
-    with serving(settings.metrics, Views.of(registry_of(meter), health)):
-        yield sight

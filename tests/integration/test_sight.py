@@ -8,6 +8,7 @@ import duckdb
 import pytest
 from broker import KafkaBroker
 from brokers import Broker
+from otlp_receiver import attributes_of, receiving
 from processes import running, wait_until
 from seen import Seen
 from workplace import Workplace
@@ -20,6 +21,10 @@ EVENTS = 600
 @pytest.fixture
 def place(broker: Broker, tmp_path: Path) -> Workplace:
     return Workplace(broker, tmp_path)
+
+
+def committed_rows(place: Workplace) -> int:
+    return sum(place.broker.committed(place.loader_group, place.topics.load).values())
 
 
 def test_a_workers_metrics_are_what_became_of_the_events(place: Workplace) -> None:
@@ -139,3 +144,32 @@ def test_a_worker_that_loses_its_brokers_is_not_ready_until_they_are_back(
 
     assert lacking.reasons["group"] == "no broker can be reached"
     assert healthy.status == 200
+
+
+def test_batches_are_traced_by_stage_without_values(embedded: Broker, tmp_path: Path) -> None:
+    place = Workplace(embedded, tmp_path)
+    records = list(generate(EVENTS, 23, Mix(malformed=0.0)))
+    place.publish(records)
+
+    with receiving() as receiver:
+        traced = {"traces_endpoint": receiver.endpoint, "traces_ratio": 1, "log_level": "DEBUG"}
+        with place.ready_worker(**traced) as worker:
+            place.wait_until_processed(EVENTS)
+            assert worker.stop() == 0
+        environment = place.environment(**traced)
+        with running(["-m", "streamproc", "load"], environment) as loader:
+            wait_until(lambda: committed_rows(place) == EVENTS)
+            assert loader.stop() == 0
+
+    batches = receiver.named(f"process {place.topics.raw}")
+    loads = receiver.named(f"load {place.topics.load}")
+    said = "".join(map(str, receiver.spans))
+    assert receiver.services == {"streamproc-worker", "streamproc-loader"}
+    assert sum(attributes_of(span)["streamproc.rows"] for span in batches) == EVENTS
+    assert sum(attributes_of(span)["messaging.batch.message_count"] for span in loads) == EVENTS
+    for span in batches:
+        stages = [each for each in receiver.spans if each.parent_span_id == span.span_id]
+        assert {"decode", "detect", "redact", "row", "publish"} <= {each.name for each in stages}
+        assert all(span.start_time_unix_nano <= each.start_time_unix_nano for each in stages)
+        assert max(each.end_time_unix_nano for each in stages) == span.end_time_unix_nano
+    assert [item.path for made in records for item in made.planted if item.value in said] == []

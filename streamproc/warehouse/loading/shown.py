@@ -7,7 +7,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from streamproc.events import Micros
+from streamproc.events import Micros, Origin
 from streamproc.sight.loader import LoadedBatch, LoaderStanding
 from streamproc.warehouse.loading.intake import Intake
 from streamproc.warehouse.loading.pending import Chunk, Sealed
@@ -41,6 +41,8 @@ def batch_shown(
         fill_seconds=seconds[0],
         load_seconds=seconds[1],
         ages={"received": _ages(chunks, now)},
+        begins=_begin(sealed),
+        ended=now * 1_000,
     )
 
 
@@ -58,6 +60,11 @@ def standing_shown(sources: Sequence[Source], intake: Intake, now: Micros) -> Lo
         waiting_seconds=0.0 if written is None else max(0.0, now / 1e6 - written / 1e3),
         spooled_bytes=intake.spooled_size,
     )
+
+
+def _begin(sealed: Sealed) -> Origin:
+    place, advance = min(sealed.advances.items())
+    return Origin(*place, advance.expected.offset)
 
 
 def _ages(chunks: Iterable[Chunk], now: Micros) -> list[float]:
