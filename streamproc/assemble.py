@@ -6,6 +6,7 @@ An edge: imports ``settings`` and the core; knows no Kafka.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -20,9 +21,11 @@ from streamproc.erasure import Listed, Suppression
 from streamproc.errors import ConfigError, Problem
 from streamproc.events import Token
 from streamproc.formats import Formats, SchemaFolder, load_schema_folder
+from streamproc.hardening import leave_no_dumps
 from streamproc.identity import People
 from streamproc.identity.config import load_identity
 from streamproc.identity.language import IdentityConfig
+from streamproc.key_command import printed_by
 from streamproc.pipeline import Parts, Pipeline
 from streamproc.redact import (
     Ciphers,
@@ -37,6 +40,7 @@ from streamproc.redact import (
     nobody_tokens,
     parse_key_ring,
 )
+from streamproc.redact.wiping import wipe
 from streamproc.rules import Encrypt, Ruleset, load_ruleset
 from streamproc.settings import Settings, cache_directory, variable_name
 from streamproc.shipped import shipped
@@ -56,6 +60,7 @@ __all__ = [
     "Detectors",
     "detectors_fingerprint",
     "every_key",
+    "has_key_ring",
     "load_ciphers",
     "load_formats",
     "load_identity_config",
@@ -137,23 +142,48 @@ def load_transformations(settings: Settings) -> Code | None:
 
 
 def load_key_ring(settings: Settings) -> KeyRing:
-    """Return the key ring of the settings.
+    """Return the key ring of the settings; the process leaves no core dump from then on.
+
+    What it was read from is overwritten in memory (:mod:`streamproc.redact.wiping`), but for the
+    setting ``keys.ring``, which the settings hold.
 
     Raises:
-        ConfigError: None is configured, or it cannot be read, or others can read its file.
+        ConfigError: None is configured, or it cannot be read, or others can read its file, or the
+            command fails.
+        RetryableError: The command takes too long.
     """
-    if settings.keys.ring is not None:
-        source = variable_name("keys", "ring")
-        return parse_key_ring(settings.keys.ring.get_secret_value(), source)
-    if settings.keys.file is None:
-        raise ConfigError(
-            Problem(
-                "settings",
-                "keys.file",
-                "no key ring is configured; make one with `streamproc keys generate`",
-            )
-        )
-    return parse_key_ring(_secret(settings.keys.file), str(settings.keys.file))
+    leave_no_dumps()
+    keys = settings.keys
+    if keys.ring is not None:
+        return parse_key_ring(keys.ring.get_secret_value(), variable_name("keys", "ring"))
+    if keys.command:
+        printed = printed_by(keys.command, keys.command_seconds, keys.command_variables)
+        return _parsed(printed, "keys.command")
+    if keys.file is not None:
+        return _parsed(_secret(keys.file), str(keys.file))
+    message = "no key ring is configured; make one with `streamproc keys generate`"
+    raise ConfigError(Problem("settings", "keys.file", message))
+
+
+def has_key_ring(settings: Settings) -> bool:
+    """Return whether the settings name a key ring."""
+    keys = settings.keys
+    return bool(keys.ring or keys.command or keys.file)
+
+
+def _parsed(written: bytearray, source: str) -> KeyRing:
+    try:
+        text = written.decode("ascii")
+    except UnicodeDecodeError:
+        text = None  # raised below: the error has all of it
+    finally:
+        wipe(written)
+    if text is None:
+        raise ConfigError(Problem(source, "", "is not a key ring"))
+    try:
+        return parse_key_ring(text, source)
+    finally:
+        wipe(text)
 
 
 def load_subject_keys(settings: Settings, ring: KeyRing) -> SubjectKeyFile:
@@ -453,12 +483,14 @@ def refuse_unallowed(code: Code, ruleset: Ruleset) -> None:
         raise ConfigError(*problems)
 
 
-def _secret(file: Path) -> str:
+def _secret(file: Path) -> bytearray:
     try:
-        if file.stat().st_mode & OTHERS_MAY_READ:
-            raise ConfigError(Problem(str(file), "", "others may read it; run chmod 600 on it"))
-        return file.read_text(encoding="ascii")
+        with file.open("rb", buffering=0) as opened:
+            found = os.fstat(opened.fileno())
+            if found.st_mode & OTHERS_MAY_READ:
+                raise ConfigError(Problem(str(file), "", "others may read it; run chmod 600 on it"))
+            written = bytearray(found.st_size)
+            opened.readinto(written)
+            return written
     except OSError as error:
         raise ConfigError(Problem(str(file), "", f"cannot be read: {error.strerror}")) from None
-    except UnicodeDecodeError:
-        raise ConfigError(Problem(str(file), "", "is not a key ring")) from None

@@ -192,9 +192,10 @@ def _ring_file(ctx: click.Context) -> tuple[Path, KeyRing]:
 
     settings = settings_of(ctx).settings
     ring = load_key_ring(settings)
-    if settings.keys.ring is not None or settings.keys.file is None:
+    if settings.keys.ring is not None or settings.keys.command or settings.keys.file is None:
+        name = "keys.ring" if settings.keys.ring is not None else "keys.command"
         message = "is set, and not in a file: change the ring where it is kept"
-        raise ConfigError(Problem("settings", "keys.ring", message))
+        raise ConfigError(Problem("settings", name, message))
     return settings.keys.file, ring
 
 

@@ -44,7 +44,7 @@ def redact(
     run.
     """
     from streamproc import telemetry
-    from streamproc.assemble import make_pipeline
+    from streamproc.assemble import has_key_ring, make_pipeline
     from streamproc.identity import View
 
     settings = settings_of(ctx).settings
@@ -52,7 +52,7 @@ def redact(
     telemetry.configure(settings.log)
     with _keys(settings) as (settings, ring):
         pipeline = make_pipeline(settings, ring, View())
-        if not _has_key_ring(settings):
+        if not has_key_ring(settings):
             click.echo(
                 "No key ring is configured: tokens are made with one for this run alone.", err=True
             )
@@ -62,17 +62,13 @@ def redact(
 
 @contextmanager
 def _keys(settings: Settings) -> Iterator[tuple[Settings, KeyRing]]:
-    from streamproc.assemble import load_key_ring
+    from streamproc.assemble import has_key_ring, load_key_ring
 
-    if _has_key_ring(settings):
+    if has_key_ring(settings):
         yield settings, load_key_ring(settings)
         return
     with throwaway_keys(settings) as made:
         yield made
-
-
-def _has_key_ring(settings: Settings) -> bool:
-    return settings.keys.file is not None or settings.keys.ring is not None
 
 
 def _redact(pipeline: Pipeline, file: BinaryIO, *, manifest: bool) -> int:

@@ -10,6 +10,7 @@ is written under them too. Other keys are kept for what they once encrypted.
 from __future__ import annotations
 
 import base64
+import binascii
 import hmac
 import json
 import re
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from streamproc.errors import ConfigError, Problem
+from streamproc.redact.wiping import wipe
 
 __all__ = ["KEY_BYTES", "KeyRing", "parse_key_ring", "write_key_ring"]
 
@@ -103,7 +105,10 @@ def parse_key_ring(text: str, source: str) -> KeyRing:
     problems = list(_problems(content, source))
     if problems:
         raise ConfigError(*problems)
-    secrets = {version: base64.b64decode(text) for version, text in content["keys"].items()}
+    # Not b64decode, which would make a copy of the text: these are all there are, and wiped.
+    secrets = {version: binascii.a2b_base64(text) for version, text in content["keys"].items()}
+    for written in content["keys"].values():
+        wipe(written)
     return KeyRing(content["active"], secrets, tuple(content.get("overlap", ())))
 
 
@@ -138,7 +143,8 @@ def _key_problems(version: str, secret: object, source: str) -> list[Problem]:
     if not VERSION.fullmatch(version):
         return [Problem(source, "keys", "expected names of 1 to 16 letters and digits")]
     try:
-        length = len(base64.b64decode(secret, validate=True)) if isinstance(secret, str) else 0
+        read = binascii.a2b_base64
+        length = len(read(secret, strict_mode=True)) if isinstance(secret, str) else 0
     except ValueError:  # letters outside ASCII, too
         length = 0
     if length != KEY_BYTES:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from streamproc.settings.canaries import CanarySettings
-from streamproc.settings.section import Bytes, Count, Port, Seconds, Section
+from streamproc.settings.section import Bytes, Count, Port, Seconds, Section, Texts
 
 __all__ = [
     "AuditSettings",
@@ -128,6 +128,14 @@ class KeySettings(Section):
     """The key ring file."""
     ring: SecretStr | None = None
     """The key ring's content itself, where no file is wanted."""
+    command: Texts = ()
+    """A command that prints the key ring, program and arguments, such as
+    `["vault", "kv", "get", "-field=ring", "secret/streamproc"]`; it wins over `keys.file`. No shell
+    looks at it; what it prints as errors is not shown."""
+    command_variables: Texts = ()
+    """Variables that it sees besides PATH, HOME and the like, such as `["AWS_*"]`."""
+    command_seconds: Seconds = 30
+    """How long it may take."""
     subjects: Path | None = None
     """The store of people's keys, for `encrypt: {per_subject: true}`; the workers share it."""
 

@@ -3,6 +3,8 @@ import json
 import os
 import pwd
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -108,6 +110,53 @@ def test_lines_cut_off_at_the_end_are_missed_where_the_last_one_was_noted(log: P
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:3]))
     assert verify(log).broken is None
     assert verify(log, noted).broken is not None
+
+
+def test_a_log_put_back_to_an_earlier_copy_is_told_by_what_was_noted_since(log: Path) -> None:
+    earlier = log.read_bytes()
+    append(log, [entry("reveal", WHEN, reason="the one to hide")])
+    noted = verify(log).last
+    log.write_bytes(earlier)
+    append(log, [entry("reveal", WHEN, reason="what came after")])
+    assert verify(log).broken is None  # in itself it is whole: what was noted elsewhere tells
+    assert verify(log, noted).broken == "is missing: the line that was noted is not there"
+
+
+def test_another_log_in_its_place_is_told_by_what_was_noted(log: Path) -> None:
+    noted = verify(log).last
+    log.unlink()
+    append(log, [entry("reveal", WHEN, reason=f"made up {number}") for number in range(9)])
+    assert verify(log).broken is None
+    assert verify(log, noted).broken is not None
+
+
+def test_two_copies_that_went_on_apart_cannot_be_made_one(log: Path, tmp_path: Path) -> None:
+    other = tmp_path / "copy.log"
+    other.write_bytes(log.read_bytes())
+    append(log, [entry("reveal", WHEN, reason="here")])
+    append(other, [entry("reveal", WHEN, reason="there")])
+    log.write_bytes(log.read_bytes() + other.read_bytes().splitlines(keepends=True)[-1])
+    assert verify(log)[::2] == (5, "does not follow on the line before it")
+
+
+def test_any_byte_that_is_changed_breaks_the_chain_or_is_missed_at_its_end(log: Path) -> None:
+    whole = log.read_bytes()
+    noted = verify(log).last
+    for place in range(len(whole)):
+        log.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert verify(log, noted).broken is not None, place
+
+
+def test_processes_that_write_at_once_keep_the_chain(log: Path) -> None:
+    code = (
+        "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
+        "from streamproc.audit import append, entry\n"
+        "for _ in range(20): append(Path(sys.argv[1]), [entry('reveal', datetime.now(UTC))] * 2)"
+    )
+    command = [sys.executable, "-c", code, str(log)]
+    writers = [subprocess.Popen(command) for _ in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert verify(log)[::2] == (4 + 3 * 20 * 2, None)
 
 
 def test_a_log_that_ends_within_a_line_takes_no_other(log: Path) -> None:

@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 
 from streamproc.assemble import detectors_fingerprint, row_fingerprint
+from streamproc.audit import append, entry
 from streamproc.cli import counted
 from streamproc.errors import ConfigError, Problem
 from streamproc.rollout.bundle import open_bundle
@@ -86,15 +87,31 @@ def _user() -> str:
 def roll_out(
     settings: Settings, publication: Publication, wait_seconds: float, *, as_json: bool
 ) -> bool:
-    """Publish, show how the workers get ready, say what came of it; return whether it took over."""
+    """Publish, show how the workers get ready, say what came of it; return whether it took over.
+
+    Where an audit log is configured it is noted there, before and after.
+    """
+    _note(settings, "rules publish", publication)
     with RulesLog(settings) as log, Workers(settings) as workers, _shown() as show:
         outcome = publish(log, workers, publication, show, wait_seconds)
+    came_of_it = outcome.reason or "in force"
+    _note(settings, "rules publish done", publication, ruleset=str(outcome.id), outcome=came_of_it)
     if as_json:
         click.echo(json.dumps(_told(outcome, publication), indent=2))
     else:
         _say(outcome)
         _warn(outcome, publication)
     return outcome.fences is not None
+
+
+def _note(settings: Settings, action: str, publication: Publication, **details: str) -> None:
+    if settings.audit.file is None:
+        return
+    said = {"fingerprint": publication.fingerprint, "author": publication.author, **details}
+    if publication.restores is not None:
+        said["restores"] = str(publication.restores)
+    noted = entry(action, datetime.now(UTC), reason=publication.message, **said)
+    append(settings.audit.file, [noted])
 
 
 def _say(outcome: Outcome) -> None:
