@@ -17,7 +17,7 @@ DATA ?= ../shared/data
 FUZZ_SECONDS ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup venvs demo check test downstream faults day parity fuzz docs bench bench-peers soak soak-kafka eval kafka registry lock clean
+.PHONY: help setup venvs demo check test downstream deploy image faults day parity fuzz docs bench bench-peers soak soak-kafka eval kafka registry lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -77,6 +77,12 @@ downstream: venvs ## dbt, Airflow, LookML and a Singer tap with streamproc.
 	STREAMPROC_TEST_REQUIRE_DBT=1 STREAMPROC_TEST_REQUIRE_AIRFLOW=1 STREAMPROC_TEST_REQUIRE_SINGER=1 \
 		$(PYTEST) loadfile tests/downstream
 
+deploy: $(READY) ## Image, Compose, Helm and systemd, read by the tools of who will read them (needs Go).
+	STREAMPROC_TEST_REQUIRE_TOOLS=1 $(BIN)/pytest tests/deploy
+
+image: $(READY) ## The image's steps run in a folder, and what they make (needs root and debootstrap).
+	STREAMPROC_TEST_REQUIRE_TOOLS=1 STREAMPROC_TEST_IMAGE=1 $(BIN)/pytest -s tests/deploy/test_image.py
+
 faults: $(READY) ## The long fault tests: a worker killed ten times, people told apart, loaders at every point they pass.
 	STREAMPROC_TEST_FAULT_EVENTS=50000 STREAMPROC_TEST_FAULT_KILLS=10 \
 		$(BIN)/pytest -s tests/faults/test_worker.py -k kills
@@ -128,6 +134,10 @@ lock: $(READY) ## Pin the requirements anew (needs uv).
 		--no-header pyproject.toml --output-file deploy/requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-header --group dev pyproject.toml --output-file deploy/requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-header --group build --output-file deploy/requirements/build.txt
+	cd deploy/tools && uv pip compile --quiet --universal --python-version 3.11 --no-deps \
+		--generate-hashes --no-annotate --no-header requirements.in --output-file requirements.txt
 	cd deploy/dbt && uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --no-strip-extras requirements.in \
 		--output-file requirements.txt
@@ -140,6 +150,6 @@ lock: $(READY) ## Pin the requirements anew (needs uv).
 
 clean: ## Remove everything that can be made again.
 	rm -rf $(VENV) deploy/dbt/.venv deploy/airflow/.venv deploy/singer/.venv build dist .fuzz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
-		.hypothesis deploy/kafka/target deploy/registry/target tests/bench/peers/*/.venv \
+		.hypothesis deploy/kafka/target deploy/registry/target deploy/tools/target tests/bench/peers/*/.venv \
 		tests/bench/peers/*/target
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
