@@ -67,17 +67,20 @@ def parsed(declared: Declared) -> AvroSchema:
             schema = parse_schema(json.loads(text), named)
     except Exception as error:  # noqa: BLE001 - fastavro raises what it stumbles on
         raise UnusableSchemaError(f"{type(error).__name__}: {error}") from None
-    _refuse_namesakes(named.values())
+    _refuse_what_fastavro_takes(named.values())
     if isinstance(schema, list):
         return AvroSchema([_whole(branch, named) for branch in schema], named)
     return AvroSchema(_whole(schema, named), named)
 
 
-def _refuse_namesakes(types: Iterable[Any]) -> None:
-    # fastavro lets two fields of a record have one name, and loses the value of the first.
+def _refuse_what_fastavro_takes(types: Iterable[Any]) -> None:
+    """Refuse what it reads otherwise than written, or stumbles on only when it reads bodies."""
     for each in types:
+        size = each.get("size", 0)
+        if type(size) is not int or size < 0:
+            raise UnusableSchemaError("the size of a fixed is no number of bytes")
         names = [field["name"] for field in each.get("fields", ())]
-        if len({*names}) < len(names):
+        if len({*names}) < len(names):  # of which it loses all values but the last
             raise UnusableSchemaError("a record has two fields of one name")
 
 

@@ -128,10 +128,25 @@ def test_protobuf_is_told(formats: Formats) -> None:
         '{"type":"array","items":"long"}',
         '{"type":"record","name":"E","fields":[{"name":"a","type":"Unknown"}]}',
         json.dumps({**SCHEMA, "fields": [SCHEMA["fields"][0]] * 2}),
+        *(
+            f'{{"type":"record","name":"E","fields":[{{"name":"a","type":{{"type":"fixed",'
+            f'"name":"F","size":{size}}}}}]}}'
+            for size in ('"4"', "-1")
+        ),
         "[" * 100_000,
         json.dumps({**SCHEMA, "doc": "x" * 1_048_576}),
     ],
-    ids=["text", "no JSON", "list", "unknown type", "two of one name", "deep", "huge"],
+    ids=[
+        "text",
+        "no JSON",
+        "list",
+        "unknown type",
+        "two of one name",
+        "size of text",
+        "size below zero",
+        "deep",
+        "huge",
+    ],
 )
 def test_a_schema_that_no_event_can_be_of_is_told(formats: Formats, text: str) -> None:
     formats.learn(key(1), Declared("AVRO", text), 0.0)
