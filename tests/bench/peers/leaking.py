@@ -73,7 +73,8 @@ def _json(value: bytes) -> tuple[str, bytes] | None:
         event = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
-    return str(event["messageId"]), value
+    id_ = event.get("messageId") if isinstance(event, dict) else None
+    return str(id_), value
 
 
 def _row(value: bytes) -> tuple[str, bytes]:

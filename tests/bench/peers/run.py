@@ -36,7 +36,7 @@ from bench.peers.measuring import Bounds, FailedError, Run, Site, measure
 from bench.peers.preparing import UnavailableError
 from broker import KafkaBroker, unavailable
 from brokers import Broker
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -89,7 +89,7 @@ class Arena:
             run = measure(program.command, variables, self._site(topics), self.bounds)
             _say(f"  {run.events:,} events in {run.seconds:.0f} s; searching for leaks …")
             leaks = count_leaks(self.records, self._outputs(topics.load))
-        except (UnavailableError, FailedError) as error:
+        except (UnavailableError, FailedError, KafkaException, OSError) as error:
             _say(f"  {error}")
             return Result(peer, version, reason=str(error))
         return Result(peer, version, run, leaks)
@@ -185,7 +185,7 @@ def show(results: Sequence[Result]) -> None:
             f"{run.warm:,.0f}",
             f"{run.own_micros:,.0f}",
             f"{run.broker_micros:,.0f}",
-            f"{run.rate / ours.rate:.3g} x" if ours else "",
+            f"{run.rate / max(ours.rate, 1e-9):.3g} x" if ours else "",
             f"{leaks.per_thousand:,.0f}",
             f"{leaks.of_regexes_per_thousand:,.0f}",
         )
