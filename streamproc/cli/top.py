@@ -61,9 +61,9 @@ def top(
     (metrics.port) when none is given. q quits, s sorts by something else.
 
     Errors are dead letters a second; of a loader, questions a second that the warehouse did not
-    answer; of a canary, all leaks it has found. Latency is from the raw record's timestamp to the
-    loader topic, of a loader to the warehouse. The exit code of --once and --json is 1 when an
-    endpoint does not answer.
+    answer; of a canary, all leaks it has found. Latency is from the raw record to the loader topic,
+    of a loader to the warehouse, of a canary to its verdict. The exit code of --once and --json is
+    1 when an endpoint does not answer.
     """
     from streamproc.top import Endpoints, addresses_of
 

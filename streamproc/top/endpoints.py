@@ -95,10 +95,7 @@ class Endpoints:
 def _state(address: str) -> str:
     """Return what a process says of itself; nothing where it says nothing."""
     with suppress(RetryableError, ValueError, AttributeError, TypeError):
-        page = fetch(
-            f"{parts.scheme}://{parts.netloc}{parts.path}/readyz", ANSWER_SECONDS, {NOT_READY}
-        )
-        state = orjson.loads(page)
+        state = orjson.loads(fetch(f"{address}/readyz", ANSWER_SECONDS, {NOT_READY}))
         if state.get("ready"):
             return "ready"
         return "; ".join(f"{part}: {why}" for part, why in state["reasons"].items())

@@ -13,6 +13,8 @@ __all__ = ["SORTS", "Figures", "Role", "figures", "in_order", "quantile"]
 Role: TypeAlias = Literal["worker", "loader", "canary", "?"]
 
 INFINITE: Final = float("inf")
+LATENCY: Final = "streamproc_latency_seconds"
+SINCE: Final = ("record", "received")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Figures:
         events: A second: raw records done by a worker, rows loaded by a loader, canaries sent.
         megabytes: A second, of their values.
         lag: Records not done yet, of all its partitions.
-        p50: Seconds from a raw record's timestamp to the topic or warehouse, half of them at most.
+        p50: Seconds from raw record to loader topic, of a loader to the warehouse, of a canary to
+            its verdict: half of them at most.
         p99: The same for all but one in a hundred.
         cpu: Cores used.
         memory: Bytes, resident.
@@ -86,7 +89,16 @@ class _Between:
         }
         return {of: rate for of, rate in grown.items() if rate > 0}
 
-    def quantiles(self, name: str, **labels: str) -> tuple[float | None, float | None]:
+    def ages(self, to: str) -> tuple[float | None, float | None]:
+        """Return median and 99th percentile of how old events were when they came somewhere.
+
+        Since their raw record where that is known: what ``receivedAt`` says holds the producers'
+        time as well.
+        """
+        found = (self.quantiles(LATENCY, {"to": to, "from": each}) for each in SINCE)
+        return next((each for each in found if each[0] is not None), (None, None))
+
+    def quantiles(self, name: str, labels: Mapping[str, str]) -> tuple[float | None, float | None]:
         """Return median and 99th percentile of what a histogram was told in between."""
         after = _buckets(self.after, name, labels)
         before = _buckets(self.before, name, labels) if self.before else {}
@@ -118,7 +130,7 @@ def figures(name: str, state: str, before: Page | None, after: Page) -> Figures:
 def _worker(between: _Between) -> dict[str, object]:
     after = between.after
     received = between.rate("streamproc_input_bytes_total")
-    p50, p99 = between.quantiles("streamproc_latency_seconds", to="loader_topic", **RECORD)
+    p50, p99 = between.ages("loader_topic")
     prints = sorted(each for each in after.by("streamproc_ruleset_info", "fingerprint") if each)
     return {
         "events": between.rate("streamproc_events_total"),
@@ -136,7 +148,7 @@ def _worker(between: _Between) -> dict[str, object]:
 
 def _loader(between: _Between) -> dict[str, object]:
     after = between.after
-    p50, p99 = between.quantiles("streamproc_latency_seconds", to="warehouse", **RECORD)
+    p50, p99 = between.ages("warehouse")
     lags = after.samples.get("streamproc_loader_lag_records")
     return {
         "events": between.rate("streamproc_loader_rows_total", result="loaded"),
@@ -149,17 +161,15 @@ def _loader(between: _Between) -> dict[str, object]:
 
 
 def _canary(between: _Between) -> dict[str, object]:
-    p50, p99 = between.quantiles("streamproc_canary_detection_seconds")
+    # Of its whole life: a canary comes once a minute.
+    ages = _buckets(between.after, "streamproc_canary_detection_seconds", {})
     return {
         "events": between.rate("streamproc_canaries_total", outcome="published"),
-        "p50": p50,
-        "p99": p99,
+        "p50": quantile(ages, 0.5),
+        "p99": quantile(ages, 0.99),
         "errors": between.after.total("streamproc_leaks_total"),
     }
 
-
-RECORD: Final = {"from": "record"}
-"""Ages since the raw record's timestamp; those since ``receivedAt`` hold the producers' time."""
 
 MEASURED: Final[Mapping[Role, Callable[[_Between], dict[str, object]]]] = {
     "worker": _worker,

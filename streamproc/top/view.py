@@ -35,7 +35,9 @@ def drawn(processes: Sequence[Figures], width: int, note: str = "") -> Renderabl
         width: Columns that the terminal has.
         note: A line above.
     """
-    parts: list[RenderableType] = [Text(note, style="dim")] if note else []
+    parts: list[RenderableType] = []
+    if note:
+        parts.append(Text(note, style="dim", no_wrap=True, overflow="ellipsis"))
     parts.append(_table(processes, width))
     parts += [Text(f"{each.name}: {each.state}", style="red") for each in processes if _ails(each)]
     if warning := _rulesets_differ(processes):
