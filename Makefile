@@ -17,7 +17,7 @@ DATA ?= ../shared/data
 FUZZ_SECONDS ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup venvs demo check test downstream deploy image faults day parity fuzz docs bench bench-peers soak soak-kafka eval kafka registry lock clean
+.PHONY: help setup venvs demo check test downstream deploy image faults day parity fuzz audit docs bench bench-peers soak soak-kafka eval kafka registry lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -98,6 +98,12 @@ parity: $(READY) ## Compare findings with Presidio's on millions of made texts.
 
 fuzz: $(READY) ## Try inputs that no one wrote, FUZZ_SECONDS for each of 17 targets.
 	PYTHONPATH=tests $(BIN)/python -m fuzz.campaign --seconds $(FUZZ_SECONDS)
+
+audit: $(READY) ## Ask which known vulnerabilities the pinned requirements have.
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+		--requirement deploy/requirements/runtime.txt --requirement deploy/requirements/dev.txt \
+		|| { echo "No all-clear: vulnerabilities are listed above, or not every package could be looked up,"; \
+		echo "as on a machine that cannot reach PyPI's advisories."; exit 1; }
 
 docs: $(READY) ## Write the generated parts of the README.
 	$(BIN)/python tests/docs/reference.py
