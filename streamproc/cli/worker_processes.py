@@ -30,11 +30,14 @@ def in_processes(settings: Settings, count: int) -> tuple[Settings, Detectors]:
     Raises:
         SystemExit: In the parent, and in the process that serves metrics, at their end.
     """
+    import structlog
+
     from streamproc import telemetry
     from streamproc.processes import Supervision, supervised
     from streamproc.processes.merged import ReservedPorts
     from streamproc.worker import settle_interpreter
 
+    structlog.get_logger().info("loading models for all processes", processes=count)
     # Threads of NumPy's would not be forked, and processes share the cores.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     detectors = _shared(settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from streamproc.demo import Generated
 pytestmark = pytest.mark.kafka
 
 KEYS = 40
-SHARED_OUT_SECONDS = 30.0
+SHARED_OUT_SECONDS = 150.0
 EVENTS = 2_000
 
 
@@ -133,3 +134,32 @@ def test_a_worker_whose_parent_is_killed_is_gone_and_another_does_the_rest(
         place.wait_until_processed(EVENTS)
 
     assert loaded(place) == Counter(str(number) for number in range(EVENTS))
+
+
+def test_metrics_of_all_processes_are_at_one_port(place: Workplace) -> None:
+    with two_processes(place, metrics_port=0) as worker:
+        (server,) = [
+            line for line in told(worker, "metrics are served") if line["process"] == "metrics"
+        ]
+        place.publish(events(0, EVENTS))
+        place.wait_until_processed(EVENTS)
+        ready = asked(server["port"], "/readyz")
+        rows = asked(server["port"], "/metrics")
+        assert worker.stop() == 0
+
+    assert json.loads(ready) == {"ready": True, "reasons": {}}
+    counts = {
+        number: float(line.split()[-1])
+        for line in rows.splitlines()
+        for number in ("0", "1")
+        if line.startswith("streamproc_events_total{") and f'process="{number}"' in line
+        if 'outcome="row"' in line
+    }
+    assert sum(counts.values()) == EVENTS
+    assert min(counts.values()) > 0
+
+
+def asked(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        text: str = answer.read().decode()
+        return text
