@@ -28,6 +28,7 @@ from streamproc.rules import Action, parse_ruleset
 from streamproc.rules.language import STEPS
 from streamproc.rules.operators import OPERATORS
 from streamproc.settings import Settings, setting_names, variable_name
+from streamproc.sight import METRICS
 from streamproc.warehouse.dialects import DUCKDB, POSTGRES, SNOWFLAKE
 from streamproc.warehouse.kinds import WIDER
 
@@ -156,6 +157,17 @@ def roles_reference() -> str:
     return "\n".join([*heading, *lines]) + "\n"
 
 
+def metrics_reference() -> str:
+    """Return every metric, who has it and what it says."""
+    lines = [
+        f"| `{each.name}` | {each.role} | {', '.join(f'`{label}`' for label in each.labels)}"
+        f" | {each.kind} | {_text(each.doc)} |"
+        for each in METRICS
+    ]
+    heading = ["| metric | process | labels | kind | what it says |", "| --- " * 5 + "|"]
+    return "\n".join([*heading, *lines]) + "\n"
+
+
 def avro_reference() -> str:
     """Return what JSON every type of Avro's becomes."""
     lines = (avro.__doc__ or "").splitlines(keepends=True)
@@ -171,6 +183,7 @@ PARTS = {
     "settings": settings_reference,
     "operators": operators_reference,
     "steps": steps_reference,
+    "metrics": metrics_reference,
 }
 """What stands in the README between ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
 
