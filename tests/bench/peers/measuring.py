@@ -22,6 +22,8 @@ STALL_SECONDS = 60
 STOP_SECONDS = 20
 LOOK_SECONDS = 0.02
 ASK_SECONDS = 10
+LEAST_LOOKS = 10
+"""Times that the output has to have grown before a run is over, however slow."""
 TOLD_LINES = 12
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -31,7 +33,7 @@ class FailedError(Exception):
 
 
 class Bounds(NamedTuple):
-    """When a run is over: with ``events`` records out, or ``seconds`` after the first was."""
+    """When a run is over: with ``events`` records out, or about ``seconds`` after the first was."""
 
     events: int
     seconds: float
@@ -146,7 +148,9 @@ def _watch(
             own = processor_seconds(process.pid)
             seen.append(Point(now, done, own, processor_seconds(site.broker_process)))
             deadline = now + STALL_SECONDS
-        if done >= bounds.events or (seen and now - seen[0].moment > bounds.seconds):
+        if done >= bounds.events or (
+            len(seen) > LEAST_LOOKS and now > seen[0].moment + bounds.seconds
+        ):
             return seen
         if now > deadline:
             raise FailedError(f"nothing came out for long, {done:,} in all: {_last_lines(log)}")
