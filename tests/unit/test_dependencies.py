@@ -1,4 +1,4 @@
-"""What is installed beside the engine: pinned to the byte, and under licences that ask for little."""
+"""What is installed beside the engine: pinned by hash, under licences that ask for little."""
 
 from __future__ import annotations
 
