@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,20 +61,26 @@ def test_a_worker_without_keys_says_so_and_ends(image: Stage) -> None:
 
 
 @contextmanager
-def detached(stage: Stage, command: list[str], log: Path, **more: str) -> Iterator[None]:
-    """Run ``command`` in the image as a service, and end it as an engine does."""
+def detached(
+    stage: Stage, command: list[str], log: Path, variables: dict[str, str]
+) -> Iterator[None]:
+    """Run ``command`` in the image as a service, and have it end as an engine does."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             stage.command(command, read_only=True),
-            env=stage.environment(more),
+            env=stage.environment(variables),
             stdout=output,
             stderr=output,
         )
     try:
         yield
+        # What made the namespaces waits, and heeds no signal; the first process in them does.
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        os.kill(int(children), signal.SIGTERM)
+        assert process.wait(60) == 0
     finally:
-        process.terminate()  # whoever holds the namespaces; what runs in them goes with it
-        process.wait(60)
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.kafka
@@ -90,7 +97,7 @@ def test_a_worker_of_the_image_works_on_a_read_only_root(
     assert applied.returncode == 0, applied.stderr
     log = tmp_path / "worker.log"
 
-    with detached(image, [*image.entrypoint, "worker"], log, **variables):
+    with detached(image, [*image.entrypoint, "worker"], log, variables):
         wait_until(lambda: "worker ready" in log.read_text(encoding="utf-8"), 120)
 
     lines = log.read_text(encoding="utf-8").splitlines()
