@@ -88,6 +88,12 @@ def own_kafka() -> Iterator[KafkaBroker]:
 
 
 @pytest.fixture
+def kafka_jars() -> None:
+    """What is needed for brokers that the test makes itself; mark the test ``kafka``."""
+    _need_kafka()
+
+
+@pytest.fixture
 def embedded() -> Iterator[Broker]:
     """An embedded broker for this test alone."""
     with EmbeddedBroker() as cluster:

@@ -149,6 +149,7 @@ def test_a_worker_whose_messages_are_not_delivered_stops_and_commits_nothing(
         "kafka_delivery_timeout_seconds": 2,
         "worker_retries": 2,
         "worker_batch_records": 50,
+        "worker_shutdown_seconds": 3,  # for a group that nobody answers for
     }
     with place.ready_worker(**settings) as worker:
         worker.wait_for("worker progress")
