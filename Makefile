@@ -83,7 +83,8 @@ deploy: $(READY) ## Image, Compose, Helm and systemd, read by the tools of who w
 image: $(READY) ## The image's steps run in a folder, and what they make (needs root and debootstrap).
 	STREAMPROC_TEST_REQUIRE_TOOLS=1 STREAMPROC_TEST_IMAGE=1 $(BIN)/pytest -s tests/deploy/test_image.py
 
-faults: $(READY) ## The long fault tests: a worker killed ten times, people told apart, loaders at every point they pass.
+faults: $(READY) ## The long fault tests: the whole fault suite, a worker killed ten times, people told apart, loaders at every point they pass.
+	STREAMPROC_TEST_FAULT_SUITE=all $(BIN)/pytest -s tests/faults/test_suite.py
 	STREAMPROC_TEST_FAULT_EVENTS=50000 STREAMPROC_TEST_FAULT_KILLS=10 \
 		$(BIN)/pytest -s tests/faults/test_worker.py -k kills
 	STREAMPROC_TEST_FAULT_PEOPLE=20000 $(BIN)/pytest -s tests/faults/test_identity.py
