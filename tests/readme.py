@@ -30,9 +30,9 @@ class Example(NamedTuple):
     code: int
 
 
-def blocks(kind: str) -> list[list[Example]]:
-    """Return the README's blocks of ``kind`` (``run`` or ``run on kafka``)."""
-    text = README.read_text(encoding="utf-8")
+def blocks(kind: str, file: Path = README) -> list[list[Example]]:
+    """Return the blocks of ``kind`` (``run`` or ``run on kafka``) in a README."""
+    text = file.read_text(encoding="utf-8")
     return [list(_examples(found[2])) for found in BLOCK.finditer(text) if found[1] == kind]
 
 

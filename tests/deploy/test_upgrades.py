@@ -1,7 +1,7 @@
 """A release beside the one before it, on real Kafka, under load: rolled forward, and back.
 
-The one before is taken from the history of this repository; where that is cut short, as in a shallow
-clone, these tests are skipped.
+The one before is taken from the history of this repository; where that is cut short, as in a
+shallow clone, these tests are skipped.
 """
 
 from __future__ import annotations
