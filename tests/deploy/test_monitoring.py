@@ -97,6 +97,7 @@ def test_panels_have_places_of_their_own(file: Path) -> None:
     assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.timeout(1_600)  # where the tool has to be built
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -113,6 +114,7 @@ def test_prometheus_own_tool_agrees(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.timeout(1_600)
 def test_prometheus_own_tool_finds_nothing_to_better_in_our_metrics() -> None:
     from seen import Seen  # noqa: PLC0415 - beside the tool alone
 
