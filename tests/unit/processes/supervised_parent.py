@@ -1,6 +1,6 @@
 """A parent whose processes do as they are told: ``python supervised_parent.py ROLE...``.
 
-Roles: ``good`` ends on SIGTERM with 0, ``slow`` does not end on it, ``wrong`` ends with 2 at once,
+Roles: ``good`` ends on SIGTERM with 0, ``slow`` does not end on it, which is waited for briefly, ``wrong`` ends with 2 at once,
 ``dying`` ends with 3 at once, ``once:FILE`` dies where the file is not there, and makes it.
 """
 
@@ -17,11 +17,12 @@ import structlog
 from streamproc.processes import Restarts, Supervision, supervised
 
 structlog.configure(logger_factory=structlog.WriteLoggerFactory(sys.stdout))
-HOW = Supervision(stop_seconds=1.0, restarts=Restarts(first_seconds=0.05, most=3))
+RESTARTS = Restarts(first_seconds=0.05, most=3)
 
 
 def main(roles: list[str]) -> int:
-    name = supervised([f"{number}={role}" for number, role in enumerate(roles)], HOW)
+    how = Supervision(1.0 if "slow" in roles else 60.0, RESTARTS)
+    name = supervised([f"{number}={role}" for number, role in enumerate(roles)], how)
     role, _, file = name.partition("=")[2].partition(":")
     if role == "wrong":
         return 2
