@@ -1,7 +1,8 @@
 """A parent whose processes do as they are told: ``python supervised_parent.py ROLE...``.
 
-Roles: ``good`` ends on SIGTERM with 0, ``slow`` does not end on it, which is waited for briefly, ``wrong`` ends with 2 at once,
-``dying`` ends with 3 at once, ``once:FILE`` dies where the file is not there, and makes it.
+Roles: ``good`` ends on SIGTERM with 0, ``slow`` does not end on it (and is waited for briefly),
+``wrong`` ends with 2 at once, ``dying`` ends with 3 at once, ``once:FILE`` dies where the file is
+not there, and makes it.
 """
 
 from __future__ import annotations
