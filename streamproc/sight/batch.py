@@ -1,8 +1,8 @@
 """What one batch of the worker took and became, stage by stage; told once it is acknowledged.
 
 The pipeline knows no clock: it says when it has come past a stage, and who asked for that looks at
-the clock then. Everything is counted a batch at a time: for 500 events it takes 1 ms of the 80 that
-they take.
+the clock then. Everything is counted a batch at a time: of 500 events 3 µs each, 1 to 2 % of what
+they take where a part of their values is new, 4 % where all are known.
 """
 
 from __future__ import annotations
@@ -165,11 +165,9 @@ class BatchWatch:
     ) -> None:
         """Take note of what became of some of its records."""
         watched = self.watched
-        rows: list[Row] = []
-        for record, outcome in zip(records, outcomes, strict=True):
-            if isinstance(outcome, Row):
-                rows.append(outcome)
-                watched.written.append(record.timestamp)
+        rows = [outcome for outcome in outcomes if isinstance(outcome, Row)]
+        both = zip(records, outcomes, strict=True)
+        watched.written += [record.timestamp for record, made in both if isinstance(made, Row)]
         watched.received += [row.times.received_at for row in rows]
         watched.findings.update(map(STEPS, chain.from_iterable(row.manifest for row in rows)))
         watched.pipelines.append(pipeline)

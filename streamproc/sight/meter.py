@@ -1,8 +1,8 @@
 """The numbers behind the metrics: counted by whoever does the work, collected when asked for.
 
 Beside prometheus-client's own types for one reason: an observation of theirs takes 1.5 µs, and a
-batch has a thousand ages to observe. Here a batch's ages are put into their buckets together, at
-0.15 µs each, and all else is one entry of a dictionary.
+batch has a thousand ages to observe. Here a batch's ages are put into their buckets together, those
+that are alike at once, and all else is one entry of a dictionary.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class _Histogram:
         self.buckets: Counter[int] = Counter()
         self.total = 0.0
 
-    def add(self, bounds: tuple[float, ...], values: Iterable[float]) -> None:
-        kept = list(values)
-        # In a bucket is what is not above its bound: hence left.
-        self.buckets.update([bisect_left(bounds, value) for value in kept])
-        self.total += sum(kept)
+    def add(self, bounds: tuple[float, ...], values: Iterable[tuple[float, int]]) -> None:
+        for value, times in values:
+            # In a bucket is what is not above its bound: hence left.
+            self.buckets[bisect_left(bounds, value)] += times
+            self.total += value * times
 
     def cumulated(self, bounds: tuple[float, ...]) -> list[tuple[str, float]]:
         found, sum_ = [], 0
@@ -94,6 +94,12 @@ class Meter(Collector):
 
     def observe(self, metric: Metric, values: Iterable[float], labels: Labels = ()) -> None:
         """Add ``values`` to a histogram."""
+        self.observe_counted(metric, ((value, 1) for value in values), labels)
+
+    def observe_counted(
+        self, metric: Metric, values: Iterable[tuple[float, int]], labels: Labels = ()
+    ) -> None:
+        """Add values to a histogram, each as often as it says."""
         with self._lock:
             series = self._histograms[metric]
             labels = _bounded(metric, series, labels)

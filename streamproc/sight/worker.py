@@ -188,9 +188,9 @@ class WorkerSight:
         ended = watched.laps[-1].ended if watched.laps else watched.began
         meter.observe(metrics.BATCH_SECONDS, [(ended - watched.began) / 1e9])
         for since, times in (("received", watched.received), ("record", watched.written)):
-            # A device's clock, or a producer's, may be ahead of ours.
-            ages = [max(0.0, ended / 1e9 - each / 1e6) for each in times]
-            meter.observe(metrics.LATENCY, ages, ("loader_topic", since))
+            # Many are of the same millisecond. A producer's clock may be ahead of ours.
+            ages = [(max(0.0, ended / 1e9 - at / 1e6), many) for at, many in Counter(times).items()]
+            meter.observe_counted(metrics.LATENCY, ages, ("loader_topic", since))
 
 
 def _by_family(findings: Mapping[tuple[str, str, str], int]) -> Counter[tuple[str, ...]]:
