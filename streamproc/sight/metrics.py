@@ -235,7 +235,8 @@ LEAKS: Final = Metric(
     "streamproc_leaks_total",
     "counter",
     "canary",
-    "Values of made-up people found where none may be: `row`, `dead_letter`, `log`, `metric`.",
+    "Values of made-up people found where none may be: `row`, `dead_letter`, `warehouse`, `log`,"
+    " `metric`.",
     ("where",),
 )
 CANARY_DETECTION: Final = Metric(
