@@ -15,6 +15,7 @@ from brokers import Broker
 from commands import Done
 from commands import run as run_command
 from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka.admin import AclBindingFilter
 from dead_letters import Yard, number_as_id
 from locks import (
     Authority,
@@ -25,14 +26,14 @@ from locks import (
     tls_properties,
     token_server,
 )
-from processes import running
+from processes import running, wait_until
 from workplace import Workplace
 
 from streamproc.demo import generate
 from streamproc.errors import RetryableError
-from streamproc.kafka.acls import ROLES, Role, allow, grants
+from streamproc.kafka.acls import ROLES, Grant, Role, _binding, allow, grants
 from streamproc.kafka.clients import client_config
-from streamproc.kafka.topics import admin_client, survey
+from streamproc.kafka.topics import TopicAdmin, admin_client, survey
 from streamproc.settings import KafkaSettings, Settings
 
 pytestmark = pytest.mark.kafka
@@ -154,6 +155,43 @@ def test_a_role_is_allowed_its_commands_and_nobody_else(
     refused = run(place, locked, "nobody", *command)
     assert refused.returncode != 0
     assert b"Traceback" not in refused.stderr
+
+
+NEEDED: list[tuple[Role, list[str], str, str]] = [
+    ("rules", ["rules", "publish", "--message", "tried"], "rules", "WRITE"),
+    ("rules", ["rules", "status"], "status", "READ"),
+]
+"""Commands, and of what their role is allowed one thing that they cannot do without."""
+
+
+@pytest.mark.parametrize(("role", "command", "topic", "operation"), NEEDED)
+def test_a_command_that_lacks_one_of_its_rights_is_refused_as_such(
+    place: Workplace, locked: Locked, role: Role, command: list[str], topic: str, operation: str
+) -> None:
+    lacked = Grant(role, "topic", getattr(place.topics, topic), (operation,))
+    forbid(admin_client(settings_of(place, locked.plain.bootstrap), "test"), lacked)
+    refused = run(place, locked, role, *command)
+    assert refused.returncode != 0, refused
+    assert b"Traceback" not in refused.stderr
+    assert b"TOPIC_AUTHORIZATION_FAILED" in refused.stderr
+
+
+def forbid(admin: TopicAdmin, lacked: Grant) -> None:
+    """Take away what a role is allowed, and wait until the brokers say that it is gone."""
+    (operation,) = lacked.operations
+    binding = _binding(lacked, operation, PRINCIPALS[lacked.role])
+    asked = AclBindingFilter(
+        binding.restype,
+        binding.name,
+        binding.resource_pattern_type,
+        binding.principal,
+        binding.host,
+        binding.operation,
+        binding.permission_type,
+    )
+    (gone,) = admin.delete_acls([asked]).values()
+    assert gone.result(30)
+    wait_until(lambda: not admin.describe_acls(asked).result(30))
 
 
 def test_letters_are_sent_again_and_purged_by_those_whose_role_it_is(
