@@ -164,10 +164,11 @@ NEEDED: list[tuple[Role, list[str], str, str]] = [
 """Commands, and of what their role is allowed one thing that they cannot do without."""
 
 
-@pytest.mark.parametrize(("role", "command", "topic", "operation"), NEEDED)
+@pytest.mark.parametrize("needed", NEEDED, ids=lambda needed: needed[1][1])
 def test_a_command_that_lacks_one_of_its_rights_is_refused_as_such(
-    place: Workplace, locked: Locked, role: Role, command: list[str], topic: str, operation: str
+    place: Workplace, locked: Locked, needed: tuple[Role, list[str], str, str]
 ) -> None:
+    role, command, topic, operation = needed
     lacked = Grant(role, "topic", getattr(place.topics, topic), (operation,))
     forbid(admin_client(settings_of(place, locked.plain.bootstrap), "test"), lacked)
     refused = run(place, locked, role, *command)
