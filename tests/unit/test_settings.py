@@ -31,6 +31,8 @@ COUNTS = {
     "limits.depth",
     "worker.retries",
     "rules.signed_offset",
+    "traces.ratio",
+    "worker.hot_key_share",
 }
 """Numbers whose name is what is counted."""
 

@@ -62,7 +62,7 @@ def test_listing_what_is_known_warns_of_nothing(
 ) -> None:
     monkeypatch.setattr(logging.getLogger("presidio-analyzer"), "filters", [])
     known_entities()
-    assert not caplog.records
+    assert not [told for told in caplog.records if told.levelno >= logging.WARNING]
 
 
 def test_every_known_entity_is_recognized_by_something() -> None:
