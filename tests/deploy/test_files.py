@@ -51,7 +51,7 @@ def test_the_image_runs_as_a_number_that_is_not_roots_and_names_settings_only() 
 
 
 def test_docker_compose_can_read_the_compose_file() -> None:
-    done = called([go_tool(), "compose", COMPOSE], **NEEDED)
+    done = called([go_tool(), "compose", COMPOSE], variables=NEEDED)
 
     assert done.returncode == 0, done.stderr
     assert {"canary", "kafka", "loader", "registry", "worker"} < set(done.stdout.split())
@@ -59,7 +59,7 @@ def test_docker_compose_can_read_the_compose_file() -> None:
 
 @pytest.mark.parametrize("left_out", NEEDED)
 def test_a_compose_file_without_its_secrets_is_refused(left_out: str) -> None:
-    done = called([go_tool(), "compose", COMPOSE], **{**NEEDED, left_out: ""})
+    done = called([go_tool(), "compose", COMPOSE], variables={**NEEDED, left_out: ""})
 
     assert done.returncode == 1
     assert left_out in done.stderr
