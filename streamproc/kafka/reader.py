@@ -321,6 +321,7 @@ class Reader(threading.Thread):
 
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Others own these already: committing now could set them back.
+        log.warning("partitions were lost to other workers", partitions=len(partitions))
         for lease in self._drop(partitions):
             lease.abandon()
         self._listener.assignment_changed()

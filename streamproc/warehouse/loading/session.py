@@ -417,6 +417,8 @@ class Session:
             log.info("loader progress", **keys)
 
     def _show(self) -> None:
+        if self._watch is UNSEEN:
+            return
         self._watch.beat()
         now = self._clock.monotonic()
         if now - self._shown_at < SHOW_SECONDS:
