@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -190,7 +191,7 @@ class Reader(threading.Thread):
         except Exception as error:  # noqa: BLE001 - a fault of ours; who owns us has to stop
             self._listener.reader_failed(type(error).__name__)
         finally:
-            self._commit_now(self._leases.values())
+            self._commit_last()
             self._consumer.close()
 
     def _run_calls(self) -> None:
@@ -315,7 +316,8 @@ class Reader(threading.Thread):
         for lease in leases:
             lease.close()
         self._drain(leases)
-        self._commit_now(leases)
+        if (refused := self._commit_now(leases)) is not None:
+            _tell_uncommitted(refused)
         for lease in leases:
             lease.abandon()
 
@@ -361,14 +363,31 @@ class Reader(threading.Thread):
             if lease is not None and tp.error is None and (tp.metadata or "") == lease.topic_id:
                 lease.committed(tp.offset)
 
-    def _commit_now(self, leases: Iterable[Lease]) -> None:
+    def _commit_now(self, leases: Iterable[Lease]) -> KafkaError | None:
+        """Commit what is done of ``leases``; return why the brokers did not take it."""
         if not (offsets := _uncommitted(leases)):
-            return
+            return None
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            answers = self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
-            # Read again by the next owner: duplicates on the loader topic, none in the warehouse.
-            log.warning("last offsets were not committed", code=error.args[0].name())
+            refused: KafkaError = error.args[0]
+            return refused
+        if all(answer.error is None for answer in answers):
+            self._on_commit(None, offsets)
+        return None
+
+    def _commit_last(self) -> None:
+        """Commit what is done before leaving; amid a rebalance, when its own part in that is over.
+
+        Until then the group takes no offsets, and who gets the partitions would do it all again.
+        """
+        deadline = time.monotonic() + self._options.drain_seconds / 2  # the rest is for leaving
+        while (refused := self._commit_now(self._leases.values())) is not None:
+            moving = refused.code() in MOVING and self._fatal is None
+            if not moving or time.monotonic() > deadline:
+                _tell_uncommitted(refused)
+                return
+            self._consumer.poll(POLL_SECONDS)  # takes part; a record it brings is the next owner's
 
 
 def to_record(message: Message) -> Record:
@@ -385,6 +404,11 @@ def to_record(message: Message) -> Record:
     arrived = min(max(message.timestamp()[1] * 1_000, MIN_MICROS), MAX_MICROS)
     origin = Origin(topic, partition, offset)
     return Record(origin, message.key(), message.value(), Micros(arrived), headers_of(message))
+
+
+def _tell_uncommitted(refused: KafkaError) -> None:
+    # Read again by the next owner: duplicates on the loader topic, none in the warehouse.
+    log.warning("last offsets were not committed", code=refused.name())
 
 
 def _uncommitted(leases: Iterable[Lease]) -> list[TopicPartition]:
